@@ -39,6 +39,18 @@ conversations:
 kill-messages:
     cargo test --workspace --test all -- messages::kills --include-ignored --nocapture
 
+# Kills workers, the NATS server and the host over 200 times while 1,000 requests count
+kill-workers:
+    cargo test --workspace --locked --test all -- workers::kills --include-ignored --nocapture
+
+# Runs tests of local calls once more with all calls on a worker
+through-workers:
+    THROUGH_WORKERS=1 cargo test --workspace --locked --test all -- differential fairness:: hostile_guests:: crashes:: state:: file_model:: --skip each_of_1000
+
+# Measures what four workers do beside one, and a remote call beside a local one, on an idle machine
+bench-workers:
+    cargo test --release --workspace --locked --test all -- workers::scaling --include-ignored --nocapture --test-threads 1
+
 # Looks for what calls leave in swap, which it adds to the machine for a while; as root
 swap:
     cargo test --workspace --test all -- residue::swap --include-ignored --test-threads 1
@@ -54,6 +66,10 @@ crowds:
 # Serves under mixed load and looks at what the hosts use (SOAK_MINUTES=5: for so long)
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
+
+# Shows how tables grow with senders, requests and files: see docs/scale.md
+scale:
+    cargo bench -p syft-protocol --bench scale
 
 # Serves 1,000 installed apps and shows what they use (MANY_APPS=100: so many)
 many:

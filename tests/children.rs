@@ -14,6 +14,13 @@ use crate::support::{PATIENCE, wait_for};
 /// Says in which folder a host has its child work, in a process of its own.
 const CHILD_OF: &str = "SYFT_TEST_CHILD_OF";
 
+/// Has children of this process begin by the program under test.
+pub fn launch() {
+    static LAUNCHER: LazyLock<()> =
+        LazyLock::new(|| launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host"))));
+    LazyLock::force(&LAUNCHER);
+}
+
 /// Runs words of a shell in a folder, within limits.
 fn run_within(
     folder: ChildFolder<'_>,
@@ -21,9 +28,7 @@ fn run_within(
     limits: ChildLimits,
     deadline: Duration,
 ) -> Ended {
-    static LAUNCHER: LazyLock<()> =
-        LazyLock::new(|| launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host"))));
-    LazyLock::force(&LAUNCHER);
+    launch();
     Child::of(Path::new("/bin/sh"), folder)
         .args(["-c", words])
         .env("PATH", "/usr/bin:/bin")

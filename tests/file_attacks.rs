@@ -42,7 +42,17 @@ impl Attack {
     fn at_once(plant: impl FnOnce(&Site)) -> Self {
         let read = ["{datasite}/public/**", "*/public/scores.json"];
         let approved = Approved::new(&read, &["{app_data}/out/**"], &[]);
-        Self::start(plant, |site| start_files_at_once(site, &approved))
+        let options = ["--time", "1m"];
+        Self::start(plant, |site| start_files_at_once(site, &approved, &options))
+    }
+
+    /// As [`Attack::new`], with time for very many steps.
+    fn long() -> Self {
+        let approved = Approved::new(&[], &["{app_data}/out/**"], &[]);
+        Self::start(
+            |_| {},
+            |site| start_files(site, &approved, &["--time", "1m"]),
+        )
     }
 
     fn start(plant: impl FnOnce(&Site), start: impl FnOnce(&Site) -> Host) -> Self {

@@ -1,6 +1,7 @@
 //! What packages bring along beside the program: completions, manual pages, a unit of systemd. The
 //! packages themselves are looked at once `packaging/release` has made them.
 
+mod manifests;
 mod packages;
 
 use std::collections::BTreeSet;

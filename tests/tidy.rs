@@ -21,11 +21,17 @@ const CRATES_OF_THE_HOST: &[&str] = &[
     "host/package/src",
     "host/runtime/src",
     "host/server/src",
+    "host/workers/src",
     "host/src",
 ];
 
 /// What of it has IO, processes and a runtime.
-const HOST: &[&str] = &["host/src", "host/runtime/src", "host/server/src"];
+const HOST: &[&str] = &[
+    "host/src",
+    "host/runtime/src",
+    "host/server/src",
+    "host/workers/src",
+];
 
 /// What only some files may name, and which. Paths are below the folder.
 const ONLY: &[(&[&str], &[&str], &[&str])] = &[

@@ -37,6 +37,8 @@ pub mod schemas;
 pub mod seeds;
 pub mod terminal;
 pub mod watching;
+#[cfg(feature = "host")]
+pub mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -108,6 +110,12 @@ pub const TARGETS: &[Target] = &[
     target("timestamp", names::timestamp, seeds::timestamps),
     target("url", names::url, seeds::urls),
     target("watch_patterns", patterns::watch_patterns, seeds::patterns),
+    #[cfg(feature = "host")]
+    target(
+        "worker_frame",
+        workers::worker_frame,
+        workers::worker_frames,
+    ),
 ];
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {

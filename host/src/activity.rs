@@ -15,6 +15,7 @@ mod metrics;
 mod recorder;
 mod statistics;
 mod status_socket;
+mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -37,6 +38,7 @@ pub use log_reader::{LogReader, WantedEntries};
 pub use metrics::{METRICS_CONTENT_TYPE, metrics_text};
 pub use statistics::{AppLoad, AppStatistics, CallStatistics, EndpointStatistics, LastError};
 pub use status_socket::{HostActivity, StatusSocket};
+pub use workers::{WorkerStatistics, WorkersStatistics};
 
 use line_quota::LineQuota;
 use log_writer::LogWriter;
@@ -62,10 +64,15 @@ struct Shared {
     served: Mutex<BTreeMap<String, Served>>,
     /// Whose lines are that name no app.
     only_app: OnceLock<String>,
+    /// What says how the workers are, where there may be any.
+    workers: OnceLock<WorkersView>,
     feed: broadcast::Sender<Arc<LogEntry>>,
     recent: Mutex<VecDeque<Arc<LogEntry>>>,
     recorder: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// What says how the workers are.
+type WorkersView = Box<dyn Fn() -> WorkersStatistics + Send + Sync>;
 
 /// An app that is served.
 struct Served {
@@ -95,6 +102,7 @@ impl Activity {
             statistics: Statistics::default(),
             served: Mutex::default(),
             only_app: OnceLock::new(),
+            workers: OnceLock::new(),
             feed: broadcast::Sender::new(N_FEED),
             recent: Mutex::default(),
             recorder: Mutex::default(),
@@ -148,6 +156,17 @@ impl Activity {
         locked(&self.0.served).insert(app.to_string(), served);
     }
 
+    /// Takes note that calls may run on workers, and of what says how these are.
+    pub fn on_workers(&self, view: impl Fn() -> WorkersStatistics + Send + Sync + 'static) {
+        // It is said once.
+        self.0.workers.get_or_init(|| Box::new(view));
+    }
+
+    /// Returns how the workers are; `None` where all calls run here.
+    pub fn workers(&self) -> Option<WorkersStatistics> {
+        self.0.workers.get().map(|view| view())
+    }
+
     /// Returns all that happens from now on. While anybody listens, there are
     /// [`EntryKind::Touched`] among it.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<LogEntry>> {
@@ -174,6 +193,7 @@ impl Activity {
                 most_in_progress: load.most_in_progress,
                 waiting: load.n_waiting,
                 parked: load.n_parked,
+                messages: load.n_messages,
             });
             app.version = served.version.clone();
         }
@@ -185,6 +205,7 @@ impl Activity {
         HostActivity {
             pid: std::process::id(),
             since: self.0.since.micros(),
+            workers: self.workers(),
             apps: self.statistics(),
         }
     }

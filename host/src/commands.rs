@@ -36,6 +36,7 @@ mod run;
 mod secret;
 mod serve;
 mod serve_args;
+mod serve_workers;
 mod sign;
 mod signature_check;
 mod status;
@@ -45,6 +46,8 @@ mod trust;
 mod update;
 mod verify;
 mod wheels;
+mod worker;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -163,6 +166,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
+    Worker(Box<worker::WorkerArgs>),
+    Workers(workers::WorkersArgs),
     Install(install::InstallArgs),
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
@@ -252,12 +257,19 @@ impl Cli {
     }
 
     fn start(self, ui: Ui) -> Result<Exit, CommandError> {
-        let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
+        let works = matches!(self.command, Command::Worker(_));
+        let quiet = !works && !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(log_filter);
-        let default = if quiet { "warn" } else { "info" };
+        // What becomes of connections is told by those who have them.
+        let default = if quiet {
+            "warn"
+        } else {
+            "info,async_nats=warn"
+        };
         let filter = filter.as_deref().unwrap_or(default);
         let activity = Activity::new();
-        let noted = (!quiet).then_some(&activity);
+        // A worker serves no app of its own, of which there would be a feed.
+        let noted = (!quiet && !works).then_some(&activity);
         logging::start(self.log_format.into(), filter, noted)?;
         if let Some(text) = failpoint_said() {
             failpoint::arm(&text);
@@ -272,6 +284,8 @@ impl Cli {
                 Command::Run(args) => run::run(ui, &overrides, &activity, *args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
+                Command::Worker(args) => worker::worker(ui, &overrides, *args).await,
+                Command::Workers(args) => workers::workers(ui, &overrides, &args),
                 Command::Install(args) => install::install(ui, &overrides, &args).await,
                 Command::List(args) => list::list(ui, &overrides, &args),
                 Command::Update(args) => update::update(ui, &overrides, &args).await,

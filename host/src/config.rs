@@ -227,6 +227,48 @@ impl Config {
         Ok(caches)
     }
 
+    /// Returns what compiling a component may take, where it does not matter for whom.
+    ///
+    /// # Errors
+    /// The environment says something about it that makes no sense.
+    pub fn find_compile_limits() -> Result<CompileLimits, CommandError> {
+        compile_limits()
+    }
+
+    /// Finds the private folder of what a worker keeps of its owner's apps and files.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_worker_cache(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = cache_home()?.join("worker");
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
+    /// Returns where the keys of workers lie, unless the user says something else.
+    ///
+    /// # Errors
+    /// The user has no home.
+    pub fn workers_folder() -> Result<PathBuf, CommandError> {
+        Ok(config_home()?.join("workers"))
+    }
+
+    /// Finds the private folder of the keys of workers.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_workers_folder(
+        overrides: &Overrides,
+        said: Option<&Path>,
+    ) -> Result<PathBuf, CommandError> {
+        let folder = match said {
+            Some(folder) => std::path::absolute(folder)?,
+            None => Self::workers_folder()?,
+        };
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
     /// Finds the file that says how the owner wants apps to be served.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod places;
 mod serving;
 mod systemd;
 mod toolchain;
+mod workers;
 
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -79,6 +80,7 @@ pub(crate) fn examine(overrides: &Overrides) -> Vec<Finding> {
             findings.extend(serving::examine(&config));
             findings.extend(systemd::examine(overrides));
             findings.extend(client::examine(&config));
+            findings.extend(workers::examine());
             findings.extend(clock::examine(Some(&config)));
         }
         Err(error) => {

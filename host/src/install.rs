@@ -185,6 +185,7 @@ impl<'a> Installer<'a> {
             args: Vec::new(),
             env: BTreeMap::new(),
             schedules: manifest.schedules.clone(),
+            worker: manifest.worker.clone(),
         };
         let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
         let prepared = PreparedApp::alone(self.config, &memory, spec, component, compiling).await;

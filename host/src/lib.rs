@@ -12,6 +12,7 @@
 //! - `replay`: runs a recorded call again, and compares
 //! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
 //!   `traces`: requests, for a collector
+//! - `workers_link`: other machines that run calls
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
@@ -50,3 +51,4 @@ pub mod traces;
 mod typos;
 pub mod ui;
 pub mod waiting;
+pub mod workers_link;

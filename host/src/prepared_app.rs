@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use syft_manifest::worlds::{ASYNC_RPC, OFFERED_IN_WORDS, RPC, is_offered};
 use syft_manifest::{
-    Digest, Grants, Limits, Manifest, ManifestLimits, VariableName, WantedSchedule, component,
+    Digest, Grants, Limits, Manifest, ManifestLimits, VariableName, WantedSchedule, WorkerNeeds,
+    component,
 };
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::schedule::{Schedule, Timing};
@@ -32,7 +33,7 @@ use syft_runtime::recording::RecordedApp;
 use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
-use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::app::{App, AppError, AppPlace, LoadedApp};
 use syft_server::encryption::Encryption;
 use syft_server::private_folder::PrivateFolder;
 use syft_server::recordings::{RecordingFolder, Recordings};
@@ -56,6 +57,8 @@ pub struct AppSpec {
     pub limits: Limits,
     /// What its manifest says of its schedules.
     pub schedules: Vec<WantedSchedule>,
+    /// What it needs of the machine that runs its calls.
+    pub worker: WorkerNeeds,
 }
 
 /// What an app is loaded from.
@@ -86,6 +89,7 @@ pub struct PreparedApp {
     args: Vec<String>,
     env: BTreeMap<VariableName, String>,
     advice: Advice,
+    worker: WorkerNeeds,
     component: Digest,
     /// Of the program, where it is apart from the component.
     program: Option<Digest>,
@@ -178,6 +182,7 @@ impl PreparedApp {
             env,
             author,
             schedules,
+            worker,
             ..
         } = spec;
         let asking = Asking::begin(&config.asking(), digest).await;
@@ -194,10 +199,25 @@ impl PreparedApp {
                 "" => Advice::ToAuthor,
                 _ => Advice::ToOwner,
             },
+            worker,
             component: digest.clone(),
             program: None,
             recordings: None,
         })
+    }
+
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.loaded.limits()
+    }
+
+    /// Returns what decides where calls of the app may run. Those whose writes others see at once,
+    /// and those of a program that is read from a folder, run where that is.
+    pub fn place(&self) -> AppPlace {
+        AppPlace {
+            needs: self.worker.clone(),
+            is_bound_here: self.program.is_some() || self.grants.requested.immediate_writes,
+        }
     }
 
     /// Returns what the app serves and watches.
@@ -282,7 +302,7 @@ impl PreparedApp {
         };
         let (files, state) = tokio::task::spawn_blocking(stage).await??;
         let environment = self.environment(&folder);
-        let recorded = self.recorded(config);
+        let (recorded, place) = (self.recorded(config), self.place());
         let recordings = match self.recordings {
             Some(folder) => Recordings::of_all(folder, recorded),
             None => Recordings::new(RecordingFolder::of(&folder), recorded),
@@ -297,6 +317,7 @@ impl PreparedApp {
         let encryption = Encryption::new(config.key_places(), name.clone(), options.opened.clone());
         let app = App::new(self.loaded, access, state, encryption, options.debug);
         let app = app.with_recordings(recordings);
+        let app = app.placed(&options.placement, &place);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,
@@ -334,6 +355,7 @@ pub async fn try_component(
         env: BTreeMap::new(),
         limits: Limits::default(),
         schedules: manifest.schedules.clone(),
+        worker: WorkerNeeds::default(),
     };
     let memory = Memory::unbounded();
     let prepared = PreparedApp::alone(&config, &memory, spec, component, Compiling::Alone);

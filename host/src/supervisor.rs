@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords, InstalledRelease};
 use crate::prepared_app::AppInterface;
+use crate::workers_link::WorkersLink;
 use syft_server::server::ServeOptions;
 use syft_server::shutdown::{Shutdown, Stop};
 
@@ -62,6 +63,8 @@ pub struct SupervisorOptions {
     pub activity: Activity,
     /// How each of them is served.
     pub serve: ServeOptions,
+    /// What gives calls to other machines, if there may be any.
+    pub workers: Option<WorkersLink>,
     /// Files that may be open at a time.
     pub open_files: u64,
     /// Programs that stay loaded while they are not used.

@@ -106,7 +106,7 @@ fn bytes_that_a_call_writes_are_bounded() {
 
 #[test]
 fn files_that_a_call_makes_are_bounded() {
-    let attack = Attack::new(|_| {});
+    let attack = Attack::long();
     let start = seen("app_data/app/out/n");
     let made = json!({"made": 16_384, "error": "QuotaExceeded"});
     attack.check(&[(json!({"make": [start, 100_000]}), ok(made))]);

@@ -105,11 +105,11 @@ pub fn start_files(site: &Site, approved: &Approved, options: &[&str]) -> Host {
 }
 
 /// Starts the probing guest `files` as `app`, as an app whose writes are seen at once.
-pub fn start_files_at_once(site: &Site, approved: &Approved) -> Host {
+pub fn start_files_at_once(site: &Site, approved: &Approved, options: &[&str]) -> Host {
     let manifest = "[files]\nread = ['**']\nwrite = ['**']\nimmediate-writes = true\n";
     let component = with_manifest(site, &guest("files"), manifest);
-    let options = [&["--name", "app"], approved.options().as_slice()].concat();
-    Host::start(site, &component, &options)
+    let all = [&["--name", "app"], approved.options().as_slice(), options].concat();
+    Host::start(site, &component, &all)
 }
 
 /// Starts one of the probing guests for files.

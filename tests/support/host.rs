@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::remote::RemoteWorker;
 use super::site::{OWNER, Site};
 use super::{PATIENCE, wait_for};
 
@@ -84,6 +85,7 @@ pub struct Host {
     pub rpc: PathBuf,
     /// What it said when it was ready.
     pub ready: Value,
+    _remote: Option<RemoteWorker>,
 }
 
 impl Host {
@@ -107,6 +109,10 @@ impl Host {
 
     /// Starts `syft-host run …` and waits until it serves.
     pub fn spawn(site: &Site, mut command: Command) -> Self {
+        let remote = RemoteWorker::if_wanted(site, &command);
+        if let Some(remote) = &remote {
+            remote.give_to(&mut command);
+        }
         let log = site.path().join("host.log");
         let file = File::options()
             .create(true)
@@ -132,6 +138,7 @@ impl Host {
             log,
             rpc,
             ready,
+            _remote: remote,
         }
     }
 

@@ -15,6 +15,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
 use super::host::syft_host;
+use super::remote::RemoteWorker;
 use super::site::{OWNER, Site};
 use super::wait_for;
 
@@ -128,6 +129,7 @@ pub struct Serving {
     child: Child,
     log: PathBuf,
     events: Arc<Mutex<Vec<Value>>>,
+    _remote: Option<RemoteWorker>,
 }
 
 impl Serving {
@@ -140,6 +142,10 @@ impl Serving {
 
     /// Starts a command that begins to serve.
     pub fn spawn(site: &Site, mut command: Command) -> Self {
+        let remote = RemoteWorker::if_wanted(site, &command);
+        if let Some(remote) = &remote {
+            remote.give_to(&mut command);
+        }
         let log = site.path().join("serve.log");
         let mut options = File::options();
         let file = options.create(true).append(true).open(&log).unwrap();
@@ -147,7 +153,12 @@ impl Serving {
         let mut child = command.spawn().unwrap();
         let events = Arc::default();
         collect(child.stdout.take().unwrap(), Arc::clone(&events));
-        Self { child, log, events }
+        Self {
+            child,
+            log,
+            events,
+            _remote: remote,
+        }
     }
 
     /// Returns what it told so far.

@@ -21,6 +21,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["syft-manifest", "syft-protocol", "syft-runtime"],
     ),
     (
+        "host/workers",
+        &[
+            "syft-manifest",
+            "syft-package",
+            "syft-protocol",
+            "syft-runtime",
+        ],
+    ),
+    (
         "host",
         &[
             "syft-guest-python",
@@ -29,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-protocol",
             "syft-runtime",
             "syft-server",
+            "syft-workers",
         ],
     ),
     (
@@ -40,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-package",
             "syft-protocol",
             "syft-runtime",
+            "syft-workers",
         ],
     ),
 ];
@@ -53,7 +64,12 @@ const ONLY: &[(&str, &[&str])] = &[
     ("hyper", &["host/runtime"]),
     ("rustls", &["host/runtime"]),
     ("redb", &["host/runtime"]),
-    ("tokio", &["host/runtime", "host/server", "host"]),
+    (
+        "tokio",
+        &["host/runtime", "host/server", "host/workers", "host"],
+    ),
+    ("async-nats", &["host/workers"]),
+    ("nkeys", &["host/workers"]),
     ("ureq", &["host/package", "host"]),
     ("opentelemetry", &["host"]),
     ("ed25519-dalek", &["host/package", "host/protocol"]),

@@ -61,6 +61,15 @@ const LAYERED: &[Layered] = &[
         ],
     },
     Layered {
+        src: "host/workers/src",
+        layers: &[
+            &["frame", "names"],
+            &["accounts", "exchanges", "ledger"],
+            &["connect", "words"],
+            &["owner", "worker"],
+        ],
+    },
+    Layered {
         src: "host/src",
         layers: &[
             &[
@@ -83,7 +92,13 @@ const LAYERED: &[Layered] = &[
             &["built_app", "rust_toolchain"],
             &["guest_crate", "python_app"],
             &["app_builder"],
-            &["caches", "open_files", "prepared_app", "traces"],
+            &[
+                "caches",
+                "open_files",
+                "prepared_app",
+                "traces",
+                "workers_link",
+            ],
             &["install"],
             &["replay", "supervisor", "waiting"],
             &["dashboard", "doctor"],

@@ -34,8 +34,8 @@ pub use limits::{Limits, TASK_STACKS};
 pub use manifest::{
     Diagnostic, FILE_NAME, Files, Http, MAX_SCHEDULES, Manifest, ManifestError, ManifestLimits,
     Messages, Problem, ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSchedule,
-    WantedSecret, findings as toml_findings, may_carry_secrets, memory_limit, parse_version,
-    quota_limit, schema, section, time_limit,
+    WantedSecret, WorkerLabel, WorkerLabelError, WorkerNeeds, findings as toml_findings,
+    may_carry_secrets, memory_limit, parse_version, quota_limit, schema, section, time_limit,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};
 pub use secret_value::SecretValue;

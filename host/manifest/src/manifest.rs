@@ -18,6 +18,7 @@ mod schedules;
 mod schema;
 mod secrets;
 pub mod section;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use json::ManifestError;
 pub use schedules::{MAX_SCHEDULES, WantedSchedule};
 pub use schema::schema;
 pub use secrets::{SecretHeader, WantedSecret, may_carry_secrets};
+pub use worker::{WorkerLabel, WorkerLabelError, WorkerNeeds};
 
 use patterns::List;
 
@@ -75,6 +77,8 @@ pub struct Manifest {
     pub access: Vec<WantedRules>,
     /// What it wants of its memory between calls: the SDKs of some languages keep it.
     pub memory: Option<ProgramMemory>,
+    /// What it needs of the machine that runs its calls.
+    pub worker: WorkerNeeds,
     /// What it says it needs.
     pub limits: ManifestLimits,
 }

@@ -85,6 +85,14 @@ impl ProgramSource {
         }
     }
 
+    /// Returns the digest of its component, where that is known.
+    pub fn component(&self) -> Option<&Digest> {
+        match self {
+            Self::Always(loaded) => loaded.source.as_ref().map(|(_, digest)| digest),
+            Self::Cached(program) => Some(&program.digest),
+        }
+    }
+
     /// Returns the part that the app has in the memory of the process.
     pub fn memory(&self) -> &AppMemory {
         match self {

@@ -464,6 +464,11 @@ impl Program {
         (outcome, state, remains)
     }
 
+    /// Tells whether it is told what becomes of its messages.
+    pub fn takes_replies(&self) -> bool {
+        self.exports.on_reply.is_some()
+    }
+
     /// Returns what takes note of a call; none where there is no memory for it.
     pub fn recorder(&self) -> Option<Recorder> {
         Recorder::new(&self.memory.calls)

@@ -62,6 +62,9 @@ const VALUES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("va
 /// The file that says which process serves the app.
 const PID: &str = "pid";
 
+/// The memory for pages of a file where few apps share what there is.
+pub const CACHE_BYTES: usize = 8 << 20;
+
 /// The state of one app.
 pub struct Store {
     file: Arc<File>,
@@ -94,6 +97,8 @@ pub struct StoreOptions {
     pub keep: Duration,
     /// What is forced to the disk.
     pub durability: Durability,
+    /// The most memory for pages of the file.
+    pub cache_bytes: usize,
 }
 
 impl Default for StoreOptions {
@@ -101,6 +106,7 @@ impl Default for StoreOptions {
         Self {
             keep: Retention::default().keep,
             durability: Durability::default(),
+            cache_bytes: CACHE_BYTES,
         }
     }
 }
@@ -144,7 +150,7 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let opened = file::guarded(|| open_file(&path, options.durability));
+        let opened = file::guarded(|| open_file(&path, options));
         let (file, index, effects) = match opened {
             Err(redb::Error::DatabaseAlreadyOpen) => {
                 let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
@@ -312,13 +318,12 @@ impl Store {
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
 fn open_file(
     path: &Path,
-    durability: Durability,
+    options: &StoreOptions,
 ) -> Result<(File, AnswerIndex, EffectQueue), redb::Error> {
-    let file = File::open(path, durability)?;
-    let database = file.database()?;
-    make_tables(&database)?;
-    let index = AnswerIndex::read(&database)?;
-    let effects = EffectQueue::read(&database, durability)?;
+    let file = File::open(path, options)?;
+    make_tables(&*file.database()?)?;
+    let index = AnswerIndex::read(&*file.database()?)?;
+    let effects = EffectQueue::read(&*file.database()?, options.durability)?;
     Ok((file, index, effects))
 }
 

@@ -26,7 +26,7 @@ mod state;
 
 pub(crate) use ask::MOST_IDS;
 pub use ask::{Ask, HostCall, HostReply, LogLevel, LogLine, LogStream, StateRefusal};
-pub use bounds::{Malformed, decode, encode};
+pub use bounds::{Malformed, at_most, decode, encode};
 pub use call::{
     HandedCall, Variable, WireDue, WireEvent, WireEventKind, WireMethod, WireProof, WireReply,
     WireRequest, Work,

@@ -1,13 +1,14 @@
 //! An app: it answers requests and takes events, with its files and its state.
 
 mod due;
+mod guest_call;
 mod guest_values;
 mod loaded;
+mod placement;
 mod reply;
 mod schedules;
 mod watches;
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use syft_manifest::Limits;
@@ -20,7 +21,10 @@ use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 
+use guest_call::{GuestCall, Ran, RanOnWorker};
 pub use loaded::{AppError, LoadedApp};
+use placement::AppPlacement;
+pub use placement::{AppPlace, OnWorkers, Placement, WithoutWorkers};
 pub use reply::AnswerFile;
 use reply::{Replier, ReplyHead};
 pub use schedules::{Schedules, SchedulesError};
@@ -34,15 +38,19 @@ use syft_runtime::capability::messages::CourierHandle;
 use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
-use syft_runtime::program_cache::{ProgramError, ProgramGuard};
-use syft_runtime::sandbox::{Admission, Outcome, Remains};
+use syft_runtime::program_cache::ProgramError;
+use syft_runtime::remote::HandedApp;
+use syft_runtime::sandbox::{Outcome, Remains};
 use syft_runtime::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
 use syft_runtime::wit::rpc;
 
 /// An app, ready to answer.
 pub struct App {
     loaded: LoadedApp,
-    access: AppAccess,
+    placement: AppPlacement,
+    /// What a call has that a worker runs.
+    handed: Option<Arc<HandedApp>>,
+    access: Arc<AppAccess>,
     state: Arc<Store>,
     encryption: Encryption,
     replier: Replier,
@@ -70,10 +78,14 @@ pub struct FinishedCall {
     pub is_signed: bool,
     /// How it ended, for the log.
     pub ended: EndedCall,
+    /// On which worker it ran, if it did not run here.
+    pub worker: Option<String>,
+    /// The most memory that it took.
+    pub memory_bytes: u64,
     /// Dropped once the answer is published.
     _remains: Option<Remains>,
-    /// What it took. It is reserved as long as the answer exists.
-    pub memory: Option<Meter>,
+    /// What it took here. It is reserved as long as the answer exists.
+    _memory: Option<Meter>,
     /// What took note of it.
     recording: Option<RunningRecording>,
     has_failed: bool,
@@ -92,6 +104,15 @@ pub struct EndedCall {
     pub trace: Option<String>,
 }
 
+/// A call that answers nobody, which has ended.
+#[derive(Debug)]
+pub(crate) struct TakenCall {
+    /// Whether the app took it, or how it failed.
+    pub(crate) taken: Result<(), Outcome>,
+    /// On which worker it ran, if it did not run here.
+    pub(crate) worker: Option<String>,
+}
+
 /// What the host could not do with a call. It is no fault of the guest.
 #[derive(Debug, Error)]
 pub enum CallError {
@@ -104,6 +125,12 @@ pub enum CallError {
     /// Keys cannot be read or kept.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
+    /// No worker took it before it expired.
+    #[error("no worker took it in time")]
+    Expired,
+    /// No worker took it before the host stopped.
+    #[error("no worker took it before the host stopped")]
+    Stopping,
 }
 
 impl App {
@@ -122,7 +149,9 @@ impl App {
         Self {
             replier: Replier::new(&loaded, debug, access.advice, encryption.clone()),
             loaded,
-            access,
+            placement: AppPlacement::default(),
+            handed: None,
+            access: Arc::new(access),
             state: Arc::new(state),
             encryption,
             recordings: None,
@@ -136,6 +165,34 @@ impl App {
             recordings: Some(Arc::new(recordings)),
             ..self
         }
+    }
+
+    /// Has calls given to workers, as the owner says and the app needs it.
+    #[must_use]
+    pub fn placed(self, placement: &Placement, place: &AppPlace) -> Self {
+        let component = self.loaded.program.component();
+        let handed = component.map(|component| HandedApp {
+            identity: self.loaded.identity.clone(),
+            access: Arc::clone(&self.access),
+            memory: self.loaded.program.memory().clone(),
+            limits: self.limits().clone(),
+            component: component.clone(),
+            takes_replies: self.loaded.takes_replies,
+        });
+        let place = AppPlace {
+            is_bound_here: place.is_bound_here || handed.is_none(),
+            ..place.clone()
+        };
+        Self {
+            placement: AppPlacement::new(placement, &place, self.limits()),
+            handed: handed.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// Has no call wait for a worker from here on.
+    pub(crate) fn stop_waiting(&self) {
+        self.placement.close();
     }
 
     /// Returns the name of the app.
@@ -244,24 +301,24 @@ impl App {
                 return Ok(AppAnswer::Refused(answer, refusal));
             }
         };
-        let program = &self.loaded.program.program().await?;
         let call = Call {
-            program,
             address,
             version,
             head,
             request,
             as_sent,
         };
-        let (end, mut finished) = self.run(&call, Admission::Usual).await?;
-        if end == End::Exhausted {
-            // The second attempt waits for memory, first of all for that of this one.
-            drop(finished);
-            self.log_exhausted(&call.request.id);
-            (_, finished) = self.run(&call, Admission::Full).await?;
+        match self.run(&call).await {
+            Ok(mut finished) => {
+                Self::keep_recording(&call, &mut finished);
+                Ok(AppAnswer::Ran(finished))
+            }
+            Err(CallError::Expired) => {
+                let answer = self.replier.refusal(&call.head, &Refusal::Expired, now());
+                Ok(AppAnswer::Refused(answer, Refusal::Expired))
+            }
+            Err(error) => Err(error),
         }
-        Self::keep_recording(&call, &mut finished);
-        Ok(AppAnswer::Ran(finished))
     }
 
     /// Has the recording of a call written, if there is one and it is wanted.
@@ -305,38 +362,24 @@ impl App {
         )
     }
 
-    /// Runs a handler in a transaction of the state: once more from the beginning, if another
-    /// call has changed meanwhile what it read.
-    async fn run(
-        &self,
-        call: &Call<'_>,
-        admission: Admission,
-    ) -> Result<(End, FinishedCall), CallError> {
-        let (identity, access) = (&self.loaded.identity, &self.access);
-        let meter = call.program.admit(admission).await;
-        let counted = &meter;
-        let attempt = |state| async move {
-            let program = call.program;
-            let recording = self.recordings.as_ref();
-            let recording =
-                recording.and_then(|all| all.begin(&call.request, || program.recorder()));
-            let called = program.call(
-                identity,
-                counted,
-                access,
-                state,
-                &call.request,
-                recording.as_ref().map(RunningRecording::recorder),
-            );
-            let (outcome, mut state, remains) = called.await;
-            let (end, at) = (End::of(&outcome), now());
-            let has_failed = !matches!(&outcome, Outcome::Answered(answer) if answer.status < 400);
+    /// Runs a handler, and keeps its answer with what it wrote.
+    async fn run(&self, call: &Call<'_>) -> Result<FinishedCall, CallError> {
+        let end = |ran: Ran, state: &mut Session| {
+            let at = now();
+            let outcome = &ran.outcome;
+            let has_failed = !matches!(outcome, Outcome::Answered(answer) if answer.status < 400);
+            let (worker, memory_bytes) = ran
+                .worker
+                .map(|RanOnWorker { name, memory_bytes }| (name, memory_bytes))
+                .unzip();
             let finished = FinishedCall {
-                _remains: Some(remains),
-                recording,
+                worker,
+                memory_bytes: memory_bytes.unwrap_or(0),
+                _remains: ran.remains,
+                recording: ran.recording,
                 has_failed,
                 is_signed: call.as_sent.is_some(),
-                ..self.finish(&call.head, outcome, at)
+                ..self.finish(&call.head, ran.outcome, at)
             };
             let fingerprint = || match &call.as_sent {
                 Some(as_sent) => as_sent.clone(),
@@ -344,16 +387,29 @@ impl App {
             };
             let answer = &finished.answer.json;
             state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
-            ((end, finished), state)
+            finished
         };
-        let ended_well = |(end, _): &(End, FinishedCall)| *end == End::Answered;
-        let transaction = self.state.transact(self.limits(), attempt, ended_well);
-        let (end, finished) = transaction.await?;
-        let finished = FinishedCall {
-            memory: Some(meter),
+        let request = GuestCall::Request(&call.request);
+        let (finished, memory) = self.call_guest(&request, |_| {}, end).await?;
+        let taken_here = memory.as_ref().map(Meter::most_taken);
+        Ok(FinishedCall {
+            memory_bytes: taken_here.map_or(finished.memory_bytes, |bytes| bytes as u64),
+            _memory: memory,
             ..finished
+        })
+    }
+
+    /// Runs the guest for something that answers nobody.
+    async fn take(
+        &self,
+        call: &GuestCall<'_>,
+        begin: impl Fn(&mut Session),
+    ) -> Result<TakenCall, CallError> {
+        let end = |ran: Ran, _: &mut Session| TakenCall {
+            worker: ran.worker.map(|worker| worker.name),
+            taken: ran.outcome.into_taken(),
         };
-        Ok((end, finished))
+        Ok(self.call_guest(call, begin, end).await?.0)
     }
 
     fn finish(&self, head: &ReplyHead, outcome: Outcome, now: Timestamp) -> FinishedCall {
@@ -366,8 +422,10 @@ impl App {
             },
             answer: self.replier.answer(head, outcome, now),
             is_signed: false,
+            worker: None,
+            memory_bytes: 0,
             _remains: None,
-            memory: None,
+            _memory: None,
             recording: None,
             has_failed: false,
         }
@@ -444,69 +502,19 @@ impl App {
     ///
     /// # Errors
     /// The host cannot load the app, or keep that. Nothing of the call was kept.
-    pub(crate) async fn deliver(
-        &self,
-        delivery: &Delivery,
-    ) -> Result<Result<(), Outcome>, CallError> {
-        let program = self.loaded.program.program().await?;
-        let (identity, access) = (&self.loaded.identity, &self.access);
+    pub(crate) async fn deliver(&self, delivery: &Delivery) -> Result<TakenCall, CallError> {
         let event = guest_values::event(delivery);
-        let attempt = async |admission| {
-            let meter = program.admit(admission).await;
-            let call = |mut state: Session| {
-                state.also_record(delivery.records.clone());
-                program.on_event(identity, &meter, access, state, &event)
-            };
-            let delivered = self.state.transact(self.limits(), call, Result::is_ok);
-            delivered.await
-        };
-        match attempt(Admission::Usual).await? {
-            Err(Outcome::Exhausted) => {
-                self.log_exhausted(delivery.id);
-                Ok(attempt(Admission::Full).await?)
-            }
-            delivered => Ok(delivered),
-        }
-    }
-
-    /// Says that a call ran into the total. It gets all that it may take before it runs once
-    /// more, so that it cannot run into the total again.
-    fn log_exhausted(&self, id: impl Display) {
-        let app = self.name().as_str();
-        tracing::warn!(
-            app,
-            request = %id,
-            "the memory of all apps together is used up (--memory-total): the call was ended, \
-             and runs again once there is all that it may take"
-        );
+        let begin = |state: &mut Session| state.also_record(delivery.records.clone());
+        self.take(&GuestCall::Event(&event), begin).await
     }
 }
 
 /// A request that is to run.
 struct Call<'a> {
-    program: &'a ProgramGuard,
     address: &'a Address,
     version: Version,
     head: ReplyHead<'a>,
     request: rpc::Request,
     /// What tells it from others, if it was encrypted: what is in it may be in others too.
     as_sent: Option<RequestFingerprint>,
-}
-
-/// How a call ended, in so far as it decides what follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Answered,
-    Exhausted,
-    Otherwise,
-}
-
-impl End {
-    fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Answered(_) => Self::Answered,
-            Outcome::Exhausted => Self::Exhausted,
-            _ => Self::Otherwise,
-        }
-    }
 }

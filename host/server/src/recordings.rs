@@ -248,6 +248,12 @@ impl Recordings {
         self.is_on.store(live.order.is_some(), Ordering::Relaxed);
     }
 
+    /// Tells whether a call is to be recorded, as far as that is known before it runs.
+    pub(crate) fn wants(&self, request: &rpc::Request) -> bool {
+        let is_on = self.is_on.load(Ordering::Relaxed);
+        is_on && (self.live().order.as_ref()).is_some_and(|order| order.wants(request))
+    }
+
     /// Returns what records a call, if it is to be recorded.
     pub(crate) fn begin(
         self: &Arc<Self>,

@@ -286,6 +286,7 @@ impl Server {
         shared.journal.stopping();
         let n_active = || shared.dispatcher().inbox.n_active();
         shared.dispatcher().inbox.close();
+        shared.app.stop_waiting();
         self.background.close();
         tracing::info!(
             n_active = n_active(),

@@ -135,6 +135,9 @@ pub struct CallEntry {
     pub wait_ms: f64,
     /// The most memory that it took, beside what each call takes.
     pub memory_bytes: u64,
+    /// On which of the owner's other machines it ran, if it did not run here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// What the owner should know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -243,10 +246,12 @@ impl EntryKind {
                     endpoint,
                     id,
                     sender,
+                    worker,
                     detail,
                     ..
                 } = call;
                 let mut texts = vec![endpoint, id, sender];
+                texts.extend(worker);
                 texts.extend(detail);
                 texts
             }

@@ -147,7 +147,9 @@ impl Visit for CallFields {
     }
 
     // Nothing else of it is looked at.
-    fn record_str(&mut self, _: &Field, _: &str) {}
+    fn record_str(&mut self, field: &Field, _: &str) {
+        self.numbers.is_on_worker |= field.name() == "worker";
+    }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
@@ -231,6 +233,7 @@ impl Fields {
                 ms: self.millis("ms"),
                 wait_ms: self.millis("wait_ms"),
                 memory_bytes: self.number("memory_bytes"),
+                worker: self.take_text("worker"),
                 detail: self.take_text("detail"),
             }),
             "refused" => EntryKind::Refused {

@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 
 use super::histogram::PUBLISHED_BOUNDS;
 use super::statistics::AppStatistics;
+use super::workers::{WorkerStatistics, WorkersStatistics};
 
 /// The type of what [`metrics_text`] returns, as HTTP has it.
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,7 +22,101 @@ struct OfApp {
     value: fn(&AppStatistics) -> Option<u64>,
 }
 
+/// A metric of the workers together.
+struct OfWorkers {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    value: fn(&WorkersStatistics) -> u64,
+}
+
+/// A metric with one number for each worker.
+struct OfWorker {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    value: fn(&WorkerStatistics) -> u64,
+}
+
+const OF_WORKERS: &[OfWorkers] = &[
+    OfWorkers {
+        name: "syft_host_workers_connected",
+        help: "Whether the NATS server is reached by which calls are given to workers.",
+        kind: "gauge",
+        value: |workers| u64::from(workers.is_connected),
+    },
+    OfWorkers {
+        name: "syft_host_workers_queued",
+        help: "Calls that wait for a worker.",
+        kind: "gauge",
+        value: |workers| workers.queued as u64,
+    },
+    OfWorkers {
+        name: "syft_host_workers_running",
+        help: "Calls that workers run now.",
+        kind: "gauge",
+        value: |workers| workers.running as u64,
+    },
+    OfWorkers {
+        name: "syft_host_workers_finished_total",
+        help: "Calls that ended on a worker.",
+        kind: "counter",
+        value: |workers| workers.finished,
+    },
+    OfWorkers {
+        name: "syft_host_workers_redelivered_total",
+        help: "Times that a call was given out again.",
+        kind: "counter",
+        value: |workers| workers.redelivered,
+    },
+    OfWorkers {
+        name: "syft_host_workers_lost_total",
+        help: "Times that a worker did not bring a call to its end.",
+        kind: "counter",
+        value: |workers| workers.lost,
+    },
+    OfWorkers {
+        name: "syft_host_workers_refused_total",
+        help: "What workers asked for or sent that was refused.",
+        kind: "counter",
+        value: |workers| workers.refused,
+    },
+];
+
+const OF_EACH_WORKER: &[OfWorker] = &[
+    OfWorker {
+        name: "syft_host_worker_slots",
+        help: "Calls that the worker runs at a time.",
+        kind: "gauge",
+        value: |worker| worker.concurrency as u64,
+    },
+    OfWorker {
+        name: "syft_host_worker_calls_running",
+        help: "Calls that the worker runs now.",
+        kind: "gauge",
+        value: |worker| worker.running as u64,
+    },
+    OfWorker {
+        name: "syft_host_worker_calls_finished_total",
+        help: "Calls that the worker brought to their end.",
+        kind: "counter",
+        value: |worker| worker.finished,
+    },
+    OfWorker {
+        name: "syft_host_worker_calls_lost_total",
+        help: "Calls that the worker did not bring to their end.",
+        kind: "counter",
+        value: |worker| worker.lost,
+    },
+];
+
 const OF_APPS: &[OfApp] = &[
+    OfApp {
+        name: "syft_host_calls_on_workers_total",
+        help: "Calls of the app that ran on workers.",
+        kind: "counter",
+        value: |app| Some(app.calls.on_workers),
+    },
     OfApp {
         name: "syft_host_refused_requests_total",
         help: "Requests that were answered without the app.",
@@ -70,14 +165,37 @@ const OF_APPS: &[OfApp] = &[
         kind: "gauge",
         value: |app| Some(app.load?.parked as u64),
     },
+    OfApp {
+        name: "syft_host_messages_open",
+        help: "Messages of the app that have no answer yet, or one of which it was not told.",
+        kind: "gauge",
+        value: |app| Some(app.load?.messages as u64),
+    },
 ];
 
 /// Returns statistics in the text format of Prometheus.
-pub fn metrics_text(apps: &[AppStatistics]) -> String {
+pub fn metrics_text(apps: &[AppStatistics], workers: Option<&WorkersStatistics>) -> String {
     let mut text = String::new();
+    let workers = |text: &mut String| workers.map_or(Ok(()), |all| write_workers(text, all));
     // A string takes all that is written to it.
-    write_all(&mut text, apps).expect("there is memory");
+    let written = write_all(&mut text, apps).and_then(|()| workers(&mut text));
+    written.expect("there is memory");
     text
+}
+
+fn write_workers(text: &mut String, workers: &WorkersStatistics) -> fmt::Result {
+    for metric in OF_WORKERS {
+        head(text, metric.name, metric.help, metric.kind)?;
+        writeln!(text, "{} {}", metric.name, (metric.value)(workers))?;
+    }
+    for metric in OF_EACH_WORKER {
+        head(text, metric.name, metric.help, metric.kind)?;
+        for worker in &workers.workers {
+            let (name, value) = (escaped(&worker.name), (metric.value)(worker));
+            writeln!(text, "{}{{worker=\"{name}\"}} {value}", metric.name)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_all(text: &mut String, apps: &[AppStatistics]) -> fmt::Result {
@@ -180,6 +298,7 @@ mod tests {
                 at_most: vec![1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3],
             },
             peak_memory_bytes: 1 << 20,
+            on_workers: 2,
             last_error: None,
         };
         let app = AppStatistics {
@@ -194,7 +313,18 @@ mod tests {
             }),
             ..AppStatistics::default()
         };
-        let text = metrics_text(&[app, AppStatistics::default()]);
+        let workers = WorkersStatistics {
+            is_connected: true,
+            queued: 4,
+            redelivered: 5,
+            workers: vec![WorkerStatistics {
+                name: "w1".to_owned(),
+                running: 6,
+                ..WorkerStatistics::default()
+            }],
+            ..WorkersStatistics::default()
+        };
+        let text = metrics_text(&[app, AppStatistics::default()], Some(&workers));
         let labels = r#"app="a\"b\\c\nd",endpoint="/hello""#;
         for line in [
             format!(r#"syft_host_calls_total{{{labels},code="2xx"}} 2"#),
@@ -204,6 +334,11 @@ mod tests {
             format!("syft_host_call_duration_seconds_sum{{{labels}}} 0.0125"),
             r#"syft_host_requests_waiting{app="a\"b\\c\nd"} 7"#.to_owned(),
             r#"syft_host_app_served{app=""} 0"#.to_owned(),
+            r#"syft_host_calls_on_workers_total{app="a\"b\\c\nd"} 2"#.to_owned(),
+            "syft_host_workers_connected 1".to_owned(),
+            "syft_host_workers_queued 4".to_owned(),
+            "syft_host_workers_redelivered_total 5".to_owned(),
+            r#"syft_host_worker_calls_running{worker="w1"} 6"#.to_owned(),
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
         }

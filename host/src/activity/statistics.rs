@@ -70,6 +70,9 @@ pub struct CallStatistics {
     pub latency: Latency,
     /// The most memory that one took, beside what each takes.
     pub peak_memory_bytes: u64,
+    /// How many ran on other machines of the owner.
+    #[serde(default)]
+    pub on_workers: u64,
     /// The last one with a status of 500 or more.
     pub last_error: Option<LastError>,
 }
@@ -96,6 +99,9 @@ pub struct AppLoad {
     pub waiting: usize,
     /// Requests and events that were given up.
     pub parked: usize,
+    /// Messages that have no answer yet, or one of which the app was not told.
+    #[serde(default)]
+    pub messages: usize,
 }
 
 /// The counters of all apps.
@@ -121,6 +127,7 @@ struct CallCounters {
     by_class: [AtomicU64; 5],
     histogram: Histogram,
     peak_memory_bytes: AtomicU64,
+    on_workers: AtomicU64,
     last_error: Mutex<Option<LastError>>,
 }
 
@@ -130,6 +137,7 @@ pub(super) struct CallNumbers {
     pub(super) status: u16,
     pub(super) time: Duration,
     pub(super) memory_bytes: u64,
+    pub(super) is_on_worker: bool,
 }
 
 impl LastError {
@@ -244,6 +252,9 @@ impl CallCounters {
         let class = usize::from(call.status / 100).clamp(1, 5) - 1;
         add(&self.by_class[class]);
         self.histogram.add(call.time);
+        if call.is_on_worker {
+            add(&self.on_workers);
+        }
         let peak = &self.peak_memory_bytes;
         // Reading is cheaper than writing what is there already.
         if get(peak) < call.memory_bytes {
@@ -258,6 +269,7 @@ impl CallEntry {
             status: self.status,
             time: Duration::try_from_secs_f64(self.ms / 1e3).unwrap_or_default(),
             memory_bytes: self.memory_bytes,
+            is_on_worker: self.worker.is_some(),
         }
     }
 }
@@ -265,12 +277,13 @@ impl CallEntry {
 impl CallStatistics {
     fn of<'a>(all: impl IntoIterator<Item = &'a CallCounters> + Clone) -> Self {
         let mut by_class = [0; 5];
-        let (mut peak_memory_bytes, mut last_error) = (0, None);
+        let (mut peak_memory_bytes, mut on_workers, mut last_error) = (0, 0, None);
         for counters in all.clone() {
             for (sum, count) in by_class.iter_mut().zip(&counters.by_class) {
                 *sum += get(count);
             }
             peak_memory_bytes = get(&counters.peak_memory_bytes).max(peak_memory_bytes);
+            on_workers += get(&counters.on_workers);
             let of_one = locked(&counters.last_error).clone();
             last_error = std::cmp::max_by_key(last_error, of_one, |error: &Option<LastError>| {
                 error.as_ref().map(|error| error.micros)
@@ -282,6 +295,7 @@ impl CallStatistics {
             errors: by_class[4],
             latency: Histogram::latency(all.into_iter().map(|counters| &counters.histogram)),
             peak_memory_bytes,
+            on_workers,
             last_error,
         }
     }
@@ -343,6 +357,7 @@ mod tests {
                 ms,
                 wait_ms: 0.0,
                 memory_bytes: u64::from(status),
+                worker: (status == 404).then(|| "w1".to_owned()),
                 detail: None,
             }),
             message: "answered".to_owned(),
@@ -367,7 +382,10 @@ mod tests {
         };
         assert_eq!((app.calls.count, app.calls.errors), (5, 2));
         assert_eq!(app.calls.by_class, [1, 1, 0, 1, 2]);
-        assert_eq!(app.calls.peak_memory_bytes, 503);
+        assert_eq!(
+            (app.calls.peak_memory_bytes, app.calls.on_workers),
+            (503, 1)
+        );
         let last = app.calls.last_error.as_ref().expect("an error");
         assert_eq!((last.id.as_str(), last.micros), ("503", 503));
         let endpoints: Vec<_> = (app.endpoints.iter())

@@ -15,6 +15,7 @@ use syft_manifest::private_dir;
 
 use super::Activity;
 use super::statistics::AppStatistics;
+use super::workers::WorkersStatistics;
 
 const NAME: &str = "status.socket";
 
@@ -31,6 +32,9 @@ pub struct HostActivity {
     pub pid: u32,
     /// Since when it counts, in microseconds since 1970.
     pub since: i64,
+    /// The workers that it gives calls to, where there may be any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkersStatistics>,
     /// What it has counted.
     pub apps: Vec<AppStatistics>,
 }

@@ -95,6 +95,14 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     let schedules = verified.manifest().schedules.iter();
     let schedules: Vec<String> = schedules.map(WantedSchedule::in_words).collect();
     lines.extend(block("It acts by the clock", &schedules));
+    let worker = &verified.manifest().worker;
+    if worker.is_some() {
+        // These words are ours; where calls run is no right, and decided by the owner.
+        let needs = worker.in_words();
+        lines.push(format!(
+            "It wants of the machine that runs its calls: {needs}"
+        ));
+    }
     if let Some(before) = candidate.before() {
         let more = more_often(&before.current.approved, verified.manifest());
         lines.extend(block("Of that more often than before", &more));

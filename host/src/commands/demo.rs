@@ -20,7 +20,7 @@ use crate::error::CommandError;
 use crate::prepared_app::{AppSpec, PreparedApp};
 use crate::ui::Ui;
 use syft_manifest::units::log_ms;
-use syft_manifest::{Grants, Limits};
+use syft_manifest::{Grants, Limits, WorkerNeeds};
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
 use syft_server::client::{CallResult, ClientCall};
@@ -104,6 +104,7 @@ async fn prepare(config: &Config) -> Result<Server, CommandError> {
         args: Vec::new(),
         env: BTreeMap::new(),
         schedules: Vec::new(),
+        worker: WorkerNeeds::default(),
     };
     let (component, memory) = (HELLO.to_vec(), &options.memory);
     let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;

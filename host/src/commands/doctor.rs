@@ -13,7 +13,7 @@ use crate::ui::Ui;
 /// Check this machine for what keeps apps from being served or built
 ///
 /// Looks at the owner, the sync folder, the host that serves and the systemd unit that starts it,
-/// SyftBox's client, the clock, what the kernel allows, and what builds apps; each with what to do
+/// SyftBox's client, the NATS server of workers, the clock, what the kernel allows, and what builds apps; each with what to do
 /// about it. Changes nothing. Ends with 2 if something is wrong; warnings alone end with 0.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}

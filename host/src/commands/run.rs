@@ -17,6 +17,7 @@ use syft_protocol::address::AppName;
 
 use super::Exit;
 use super::serve_args::{log_bounds, serve_options};
+use super::serve_workers::{connect_workers, placement};
 use super::signature_check::{check_name, vouch};
 use crate::activity::{Activity, LogBounds};
 use crate::app_builder::{NativeBuild, ProgramFiles};
@@ -27,6 +28,7 @@ use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
 use crate::settings::HostSettings;
 use crate::ui::Ui;
+use crate::workers_link::WorkersLink;
 use args::variables;
 pub(super) use args::{RunArgs, parse_call_time};
 use observers::Observers;
@@ -46,7 +48,7 @@ pub(super) async fn run(
     activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
-    let runner = Runner::new(ui, overrides, activity, args)?;
+    let runner = Runner::new(ui, overrides, activity, args).await?;
     if runner.args.watch {
         return watching::run(runner).await;
     }
@@ -80,6 +82,8 @@ struct Runner {
     config: Config,
     args: RunArgs,
     options: ServeOptions,
+    /// What gives calls to other machines, if there may be any.
+    workers: Option<WorkersLink>,
     open_files: u64,
     native: NativeBuild,
 }
@@ -100,7 +104,7 @@ struct RunnableBuild {
 }
 
 impl Runner {
-    fn new(
+    async fn new(
         ui: Ui,
         overrides: &Overrides,
         activity: &Activity,
@@ -111,8 +115,10 @@ impl Runner {
         args.shared.over(&mut said);
         let trace_target = TraceTarget::find(said.text("serve.otlp"))?;
         let open_files = allow_open_files(OPEN_FILES);
+        let workers = connect_workers(&said, activity).await?;
         let options = ServeOptions {
             stop_within: config.stop_within,
+            placement: placement(&said, workers.as_ref()),
             ..serve_options(&said)
         };
         let native = NativeBuild::by_option(args.allow_native_build);
@@ -125,6 +131,7 @@ impl Runner {
             config,
             args,
             options,
+            workers,
             open_files,
             native,
         })
@@ -207,12 +214,14 @@ impl Runner {
             args: build.manifest.args.clone(),
             env: build.env.clone(),
             schedules: build.manifest.schedules.clone(),
+            worker: build.manifest.worker.clone(),
         };
         let code = AppCode {
             component,
             digest: build.digest.clone(),
             files: build.files.as_ref().map(ProgramFiles::path),
         };
+        let offered = self.workers.as_ref().map(|_| code.component.clone());
         let memory = &self.options.memory;
         let _waiting = self
             .ui
@@ -221,11 +230,24 @@ impl Runner {
         let wrong =
             |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
         let prepared = prepared.map_err(wrong)?;
+        self.offer(&build.name, &prepared, offered);
         match &self.args.record {
             Some(folder) => {
                 Ok(prepared.record_all_in(self.recordings(&build.name, folder.as_deref())?))
             }
             None => Ok(prepared),
+        }
+    }
+
+    /// Has workers made ready for an app whose calls they may run.
+    fn offer(&self, app: &AppName, prepared: &PreparedApp, component: Option<Vec<u8>>) {
+        let is_for_workers = self.options.placement.is_for_workers(&prepared.place());
+        match (&self.workers, component) {
+            (Some(workers), Some(component)) if is_for_workers => {
+                workers.offer(app, component, prepared.limits());
+            }
+            (Some(workers), _) => workers.withdraw(app),
+            (None, _) => {}
         }
     }
 

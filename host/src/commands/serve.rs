@@ -10,6 +10,7 @@ use syft_manifest::units::parse_long_time;
 use super::Exit;
 use super::run::say_if_local;
 use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
+use super::serve_workers::{connect_workers, placement};
 use crate::activity::{Activity, StatusSocket};
 use crate::config::{Config, LoopbackAddress, Overrides, TraceTarget};
 use crate::dashboard::Dashboard;
@@ -22,6 +23,7 @@ use crate::supervisor::{
 };
 use crate::traces::Traces;
 use crate::ui::Ui;
+use syft_server::server::ServeOptions;
 use syft_server::shutdown::Shutdown;
 
 /// Files that all apps may have open together at most.
@@ -98,9 +100,15 @@ pub(super) async fn serve(
     let dashboard_at = now.text("serve.dashboard").map(LoopbackAddress::parse);
     let dashboard_at = dashboard_at.transpose().map_err(CommandError::new)?;
     let serving = config.serving.clone();
+    let workers = connect_workers(&now, activity).await?;
+    let serve = ServeOptions {
+        placement: placement(&now, workers.as_ref()),
+        ..serve_options(&now)
+    };
     let options = SupervisorOptions {
         activity: activity.clone(),
-        serve: serve_options(&now),
+        serve,
+        workers,
         open_files,
         most_loaded: loaded.unwrap_or(LOADED),
         stop_within: now.time("serve.stop-within"),

@@ -6,12 +6,14 @@ use clap::{Args, ValueEnum};
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::file_events::RetryPolicy;
 
+use super::serve_workers::WorkersArgs;
 use crate::activity::LogBounds;
 use crate::settings::{HostSettings, SettingValue};
 use syft_runtime::durability::Durability;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
+use syft_server::app::Placement;
 use syft_server::encryption::OpenedEnvelopes;
 use syft_server::local::LocalApps;
 use syft_server::server::ServeOptions;
@@ -59,13 +61,17 @@ pub(super) struct SharedServeArgs {
     #[arg(long, value_name = "URL", help_heading = "Logs")]
     otlp: Option<String>,
 
-    /// Delay before an event is delivered again; it doubles with each failed attempt [default: 1s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_retry, help_heading = "Watching")]
+    /// Delay before a file event, a call of a schedule or a reply to a message is tried again; it
+    /// doubles with each failed attempt [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_retry, help_heading = "Events")]
     retry_first: Option<Duration>,
 
-    /// Delivery attempts before an event is parked [default: 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Watching")]
+    /// Attempts before one of these is parked [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Events")]
     retry_attempts: Option<u32>,
+
+    #[command(flatten)]
+    workers: WorkersArgs,
 }
 
 /// Returns how much is kept of what apps do, by what was said.
@@ -141,6 +147,7 @@ impl SharedServeArgs {
         let attempts = self.retry_attempts;
         let attempts = attempts.map(|attempts| SettingValue::Count(attempts.into()));
         settings.say("serve.retry-attempts", attempts);
+        self.workers.over(settings);
     }
 }
 
@@ -161,6 +168,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
                 .time("serve.keep")
                 .unwrap_or(seconds(30 * 24 * 60 * 60)),
             durability: durability.unwrap_or(DurabilityArg::Batched).into(),
+            ..StoreOptions::default()
         },
         sweep_every: settings
             .time("serve.sweep-every")
@@ -171,6 +179,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
             attempts: attempts.unwrap_or(10),
         },
         opened: OpenedEnvelopes::default(),
+        placement: Placement::default(),
         local_apps: LocalApps::default(),
     }
 }

@@ -1,6 +1,8 @@
 //! `syft-host status`
 
 mod lines;
+mod table;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -13,7 +15,8 @@ use tokio::time::sleep;
 
 use super::{Exit, consent};
 use crate::activity::{
-    AppStatistics, HostActivity, LastError, LogReader, WantedEntries, metrics_text,
+    AppStatistics, HostActivity, LastError, LogReader, WantedEntries, WorkersStatistics,
+    metrics_text,
 };
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -63,6 +66,15 @@ struct AppState {
     schedules: Vec<ScheduleStatus>,
 }
 
+/// What was found out.
+struct Found {
+    /// A host serves what is installed.
+    is_hosted: bool,
+    /// The workers that it gives calls to, where there may be any.
+    workers: Option<WorkersStatistics>,
+    states: Vec<AppState>,
+}
+
 /// What a host has counted of an app.
 struct Counted {
     pid: u32,
@@ -78,11 +90,11 @@ pub(super) async fn status(
     let config = Config::load(overrides)?;
     let app = args.app.as_deref().map(AppName::parse).transpose()?;
     loop {
-        let (is_hosted, states) = find(ui, &config, app.as_ref())?;
+        let found = find(ui, &config, app.as_ref())?;
         let shown = if args.metrics {
-            ui.bytes(metrics(&states).as_bytes())
+            ui.bytes(metrics(&found).as_bytes())
         } else {
-            show(ui, &config, args, is_hosted, &states)
+            show(ui, &config, args, &found)
         };
         match shown {
             // Such as `head`, which has seen enough.
@@ -96,17 +108,14 @@ pub(super) async fn status(
     }
 }
 
-/// Returns whether a host serves what is installed, and how the apps are.
-fn find(
-    ui: Ui,
-    config: &Config,
-    wanted: Option<&AppName>,
-) -> Result<(bool, Vec<AppState>), CommandError> {
+/// Finds out how the apps are.
+fn find(ui: Ui, config: &Config, wanted: Option<&AppName>) -> Result<Found, CommandError> {
     let installer = Installer::open(config).map_err(consent::explain)?;
     let installed = installer.records().names()?;
     let host = HostStatus::read(&config.serving)?;
-    let mut counted = BTreeMap::new();
-    if let Some(activity) = ask(&config.serving)? {
+    let (mut counted, mut workers) = (BTreeMap::new(), None);
+    if let Some(mut activity) = ask(&config.serving)? {
+        workers = activity.workers.take();
         add(&mut counted, activity);
     }
     let mut names = installed.clone();
@@ -156,7 +165,11 @@ fn find(
             name,
         });
     }
-    Ok((host.is_some(), states))
+    Ok(Found {
+        is_hosted: host.is_some(),
+        workers,
+        states,
+    })
 }
 
 /// Returns what went wrong last by the log of an app.
@@ -180,7 +193,9 @@ pub(super) fn ask(folder: &std::path::Path) -> Result<Option<HostActivity>, Comm
 }
 
 fn add(counted: &mut BTreeMap<String, Counted>, host: HostActivity) {
-    let HostActivity { pid, since, apps } = host;
+    let HostActivity {
+        pid, since, apps, ..
+    } = host;
     for statistics in apps {
         let of_app = Counted {
             pid,
@@ -191,19 +206,22 @@ fn add(counted: &mut BTreeMap<String, Counted>, host: HostActivity) {
     }
 }
 
-fn metrics(states: &[AppState]) -> String {
-    let counted = states.iter().filter_map(|state| state.counted.as_ref());
+fn metrics(found: &Found) -> String {
+    let counted = found
+        .states
+        .iter()
+        .filter_map(|state| state.counted.as_ref());
     let all: Vec<_> = counted.map(|counted| counted.statistics.clone()).collect();
-    metrics_text(&all)
+    metrics_text(&all, found.workers.as_ref())
 }
 
-fn show(
-    ui: Ui,
-    config: &Config,
-    args: &StatusArgs,
-    is_hosted: bool,
-    states: &[AppState],
-) -> io::Result<()> {
+fn show(ui: Ui, config: &Config, args: &StatusArgs, found: &Found) -> io::Result<()> {
+    let Found {
+        is_hosted,
+        workers,
+        states,
+    } = found;
+    let states = states.as_slice();
     // How apps are is shown also where what the owner says of them is not in order.
     let settings = HostSettings::load().unwrap_or_else(|error| {
         ui.error(&error);
@@ -212,15 +230,23 @@ fn show(
     for state in states {
         ui.json(&state.to_json(config, &settings))?;
     }
+    // Which machines there are is about no app.
+    let workers = workers.as_ref().filter(|_| args.app.is_none());
+    if let Some(workers) = workers {
+        let mut json = json!(workers);
+        json["event"] = json!("workers");
+        ui.json(&json)?;
+    }
     if args.watch {
         ui.clear()?;
     }
     let is_any_installed = states.iter().any(|state| state.installed.is_some());
-    if is_any_installed && !is_hosted {
+    if is_any_installed && !*is_hosted {
         ui.line("No host serves what is installed: start `syft-host serve`.")?;
     }
     if states.is_empty() {
-        return ui.line("No app is installed or running. Run one with `syft-host run`.");
+        ui.line("No app is installed or running. Run one with `syft-host run`.")?;
+        return show_workers(ui, workers);
     }
     let lines = match (&args.app, states) {
         (Some(_), [state]) => {
@@ -229,6 +255,12 @@ fn show(
         }
         _ => lines::table(states),
     };
+    lines.iter().try_for_each(|line| ui.line(line))?;
+    show_workers(ui, workers)
+}
+
+fn show_workers(ui: Ui, workers: Option<&WorkersStatistics>) -> io::Result<()> {
+    let lines = workers.map(workers::lines).unwrap_or_default();
     lines.iter().try_for_each(|line| ui.line(line))
 }
 

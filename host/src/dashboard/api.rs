@@ -33,6 +33,7 @@ type Handler = fn() -> MethodRouter<Arc<Shared>>;
 const ROUTES: &[(&str, Handler)] = &[
     ("/api/openapi.json", || get(description)),
     ("/api/host", || get(host)),
+    ("/api/workers", || get(workers)),
     ("/api/apps", || get(apps)),
     ("/api/requests", || get(requests)),
     ("/api/logs", || get(logs)),
@@ -96,7 +97,8 @@ async fn description() -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let text = metrics_text(&shared.activity.statistics());
+    let (apps, workers) = (shared.activity.statistics(), shared.activity.workers());
+    let text = metrics_text(&apps, workers.as_ref());
     ([(CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response()
 }
 
@@ -105,6 +107,11 @@ async fn host(State(shared): State<Arc<Shared>>) -> JsonResult {
     host["datasite"] = json!(shared.config.email.as_str());
     host["version"] = json!(env!("CARGO_PKG_VERSION"));
     Ok(Json(host))
+}
+
+/// Where all calls run here, there is no server and nobody.
+async fn workers(State(shared): State<Arc<Shared>>) -> JsonResult {
+    Ok(Json(json!({"workers": shared.activity.workers()})))
 }
 
 async fn apps(State(shared): State<Arc<Shared>>) -> JsonResult {

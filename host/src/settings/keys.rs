@@ -117,8 +117,8 @@ pub(crate) const KEYS: &[SettingKey] = &[
         kind: SettingKind::Text(retry),
         example: "\"1s\"",
         default: "\"1s\"",
-        about: "Delay before a file event is delivered again, from `1ms` to `1m`; it doubles with \
-                each failed attempt",
+        about: "Delay before a file event, a call of a schedule or a reply to a message is tried \
+                again, from `1ms` to `1m`; it doubles with each failed attempt",
         is_live: false,
     },
     SettingKey {
@@ -126,7 +126,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
         kind: SettingKind::Count(1..=20),
         example: "10",
         default: "10",
-        about: "Delivery attempts before a file event is parked",
+        about: "Attempts before one of these is parked",
         is_live: false,
     },
     SettingKey {
@@ -183,6 +183,49 @@ pub(crate) const KEYS: &[SettingKey] = &[
         example: "\"http://127.0.0.1:4318\"",
         default: "$OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere",
         about: "Collector that gets traces of requests, by OTLP over HTTP",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.workers",
+        kind: SettingKind::Text(any_text),
+        example: "\"tls://nats.example.org:4222\"",
+        default: "none: all calls run on this machine",
+        about: "Address of the NATS server by which calls are given to other machines of yours; see \
+                `syft-host workers setup`",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.workers-folder",
+        kind: SettingKind::Text(any_text),
+        example: "\"/home/alice/.config/syft-host/workers\"",
+        default: "the folder `workers` beside this file",
+        about: "Folder that `syft-host workers setup` made, with the key of this machine",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.workers-ca",
+        kind: SettingKind::Text(any_text),
+        example: "\"/etc/nats/ca.pem\"",
+        default: "the authorities that this machine trusts",
+        about: "File with the certificates, in PEM, that vouch for the NATS server",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.on-workers",
+        kind: SettingKind::Word(&["asked", "all"]),
+        example: "\"asked\"",
+        default: "\"asked\"",
+        about: "Whose calls are given to workers: `asked` those of apps with a section `[worker]`, \
+                `all` those of every app that can run there",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.without-workers",
+        kind: SettingKind::Word(&["run", "wait"]),
+        example: "\"run\"",
+        default: "\"run\"",
+        about: "What becomes of such a call while no worker can take it: `run` has this machine run \
+                it, `wait` leaves it until there is one",
         is_live: false,
     },
     SettingKey {

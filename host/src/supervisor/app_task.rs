@@ -24,6 +24,8 @@ use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::server_task::ServerTask;
 use crate::settings::{AppRules, HostSettings};
 use syft_runtime::program_cache::ProgramCache;
+use syft_runtime::state::CACHE_BYTES;
+use syft_server::server::ServeOptions;
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension::{self, Suspended};
 
@@ -33,6 +35,11 @@ const LONGEST_DELAY: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether an app that is suspended was resumed.
 const RESUMED_EVERY: Duration = Duration::from_secs(2);
+
+/// Memory for pages of the states of all apps. It is outside of `--memory-total`, so a thousand apps
+/// that are all called must not have as much each as one alone.
+const STATE_CACHES: usize = 256 << 20;
+const LEAST_CACHE: usize = 512 << 10;
 
 /// Files that an app has open beside those of its calls.
 const OWN_FILES: u64 = 24;
@@ -125,6 +132,7 @@ impl AppTaskContext {
             args: manifest.args,
             env: manifest.env,
             schedules: manifest.schedules,
+            worker: manifest.worker,
         };
         let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();
@@ -155,6 +163,33 @@ impl AppTaskContext {
         let find = move || trust.is_revoked(&author, &digests);
         let revoked = tokio::task::spawn_blocking(find).await??;
         Ok(revoked.map(|(_, by)| by))
+    }
+
+    /// Returns how an app is served, one of so many.
+    fn serve_options(&self) -> ServeOptions {
+        let mut options = self.options.serve.clone();
+        let share = STATE_CACHES / self.n_apps.load(Ordering::Relaxed);
+        options.store.cache_bytes = share.clamp(LEAST_CACHE, CACHE_BYTES);
+        options
+    }
+
+    /// Has workers made ready for an app whose calls they may run, or forget it.
+    fn offer(
+        &self,
+        app: &AppName,
+        author: &str,
+        digest: &Digest,
+        limits: &Limits,
+        is_for_them: bool,
+    ) {
+        let Some(workers) = &self.options.workers else {
+            return;
+        };
+        if is_for_them {
+            workers.offer_installed(app, author, digest, limits, &self.components);
+        } else {
+            workers.withdraw(app);
+        }
     }
 
     /// Returns how many files one app may have open.
@@ -234,6 +269,9 @@ impl AppTask {
     /// Ends what is served, and returns which release it was.
     async fn end(&mut self) -> Option<(InstalledRelease, AppRules)> {
         let running = self.running.take()?;
+        if let Some(workers) = &self.context.options.workers {
+            workers.withdraw(&self.name);
+        }
         let before = (running.release.clone(), running.rules.clone());
         running.task.end(&mut self.shutdown).await;
         Some(before)
@@ -344,7 +382,7 @@ impl AppTask {
             () = self.shutdown.requested() => return Ok(()),
         };
         let before = self.end().await;
-        match self.start(prepared, release, rules).await {
+        match self.start(author, prepared, release, rules).await {
             Ok(Some(served)) => {
                 (self.trouble, self.n_failed) = (None, 0);
                 let name = self.name.clone();
@@ -368,13 +406,19 @@ impl AppTask {
     /// Starts the server of an app, unless the host is to end at once.
     async fn start(
         &mut self,
+        author: &Datasite,
         prepared: PreparedApp,
         release: InstalledRelease,
         rules: AppRules,
     ) -> Result<Option<ServedApp>, CommandError> {
         let interface = prepared.interface();
+        let options = self.context.serve_options();
+        let (is_for_workers, limits) = (
+            options.placement.is_for_workers(&prepared.place()),
+            prepared.limits().clone(),
+        );
         let server = tokio::select! {
-            server = prepared.start(&self.context.config, &self.context.options.serve) => server?,
+            server = prepared.start(&self.context.config, &options) => server?,
             () = self.shutdown.insisted() => return Ok(None),
         };
         let served = ServedApp {
@@ -382,6 +426,8 @@ impl AppTask {
             interface,
             path: server.tree().path().to_owned(),
         };
+        let (context, digest) = (&self.context, &release.sha256);
+        context.offer(&self.name, author.as_str(), digest, &limits, is_for_workers);
         let version = Some(release.version.to_string());
         let activity = &self.context.options.activity;
         activity.serving(&self.name, version, server.load_view());
@@ -403,7 +449,7 @@ impl AppTask {
                 .context
                 .prepare(&self.name, author.as_str(), &before, &rules);
             let prepared = prepared.await?;
-            self.start(prepared, before, rules).await
+            self.start(author, prepared, before, rules).await
         };
         if let Err(error) = again.await {
             tracing::error!("cannot serve the release before it either: {error}");

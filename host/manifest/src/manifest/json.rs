@@ -20,8 +20,10 @@ use super::patterns::{self, List};
 use super::schedules as schedule_rules;
 use super::secrets as secret_rules;
 use super::section::{self, SectionError};
+use super::worker as worker_rules;
 use super::{
     Files, Http, Manifest, ManifestLimits, Messages, WantedRules, WantedSchedule, WantedSecret,
+    WorkerLabel, WorkerNeeds,
 };
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
@@ -66,6 +68,8 @@ struct Raw {
     access: Vec<Object<RawRules>>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     state: RawState,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    worker: RawWorker,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     limits: RawLimits,
 }
@@ -203,6 +207,17 @@ struct RawState {
     memory: Option<String>,
 }
 
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWorker {
+    #[serde(skip_serializing_if = "is_empty")]
+    cpu: bool,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty")]
+    labels: Vec<String>,
+}
+
 /// Numbers in place of the texts that authors write: there is one way to say it.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -265,6 +280,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         schedules,
         access,
         state,
+        worker,
         limits,
     } = raw;
     let manifest = Manifest {
@@ -300,6 +316,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         memory: check("state.memory", state.memory, |memory| {
             check::program_memory(&memory)
         })?,
+        worker: read_worker(&worker)?,
         limits: ManifestLimits {
             time: check("limits.time_ms", limits.time_ms, |millis| {
                 check::time_in_bounds(Duration::from_millis(millis))
@@ -484,6 +501,30 @@ fn write_schedule(schedule: &WantedSchedule) -> Object<RawSchedule> {
     })
 }
 
+fn read_worker(raw: &RawWorker) -> Result<WorkerNeeds, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "worker.labels",
+        problem,
+    };
+    worker_rules::check_number(raw.labels.len()).map_err(wrong)?;
+    let labels = raw.labels.iter();
+    let labels = labels.map(|label| worker_rules::check_label(label));
+    let labels: Vec<WorkerLabel> = labels.collect::<Result<_, _>>().map_err(wrong)?;
+    if !labels.is_sorted_by(|one, other| one < other) {
+        let help = "have each label once, in the order of their bytes";
+        return Err(wrong(Problem::new("the labels are not in order", help)));
+    }
+    Ok(WorkerNeeds {
+        cpu: raw.cpu,
+        memory_bytes: check(
+            "worker.memory_bytes",
+            raw.memory_bytes,
+            worker_rules::memory_in_bounds,
+        )?,
+        labels,
+    })
+}
+
 fn read_access(raw: Vec<Object<RawRules>>) -> Result<Vec<WantedRules>, ManifestError> {
     let wrong = |problem| ManifestError::Value {
         key: "access",
@@ -575,6 +616,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         schedules,
         access,
         memory,
+        worker,
         limits,
     } = manifest;
     let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
@@ -608,6 +650,11 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         state: RawState {
             quota_bytes: limits.state_bytes,
             memory: memory.map(|memory| memory.as_str().to_owned()),
+        },
+        worker: RawWorker {
+            cpu: worker.cpu,
+            memory_bytes: worker.memory_bytes,
+            labels: worker.labels.iter().map(ToString::to_string).collect(),
         },
         limits: RawLimits {
             time_ms: limits.time.map(|time| time.as_millis() as u64),
@@ -651,6 +698,7 @@ mod tests {
             SECRETS,
             ACCESS,
             r#"{"messages":{"send":["*/app_data/pingpong/rpc/**","{app_data}/rpc/b"]}}"#,
+            r#"{"worker":{"cpu":true,"memory_bytes":2147483648,"labels":["eu","gpu"]}}"#,
         ] {
             let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(write(&manifest), json.as_bytes());
@@ -744,6 +792,15 @@ mod tests {
                 "`app.args` is invalid",
             ),
             (r#"{"http":{"deny":[]}}"#, "unknown field `deny`"),
+            (r#"{"worker":{"gpu":true}}"#, "unknown field `gpu`"),
+            (r#"{"worker":{"memory_bytes":1}}"#, "from 1MiB to 1024GiB"),
+            (r#"{"worker":{"labels":["b","a"]}}"#, "not in order"),
+            (r#"{"worker":{"labels":["a","a"]}}"#, "not in order"),
+            (r#"{"worker":{"labels":["a.b"]}}"#, "no label of a worker"),
+            (
+                r#"{"worker":{"labels":["a","b","c","d","e","f","g","h","i"]}}"#,
+                "at most 8",
+            ),
             (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),
             (r#"{"state":{"quota_bytes":1}}"#, "from 1MiB to 16GiB"),
             (r#"{"app":{"nam":"x"}}"#, "unknown field `nam`"),

@@ -15,10 +15,11 @@ use super::messages as message_rules;
 use super::patterns::{self, List};
 use super::schedules as schedule_rules;
 use super::secrets as secret_rules;
-use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, section};
+use super::worker as worker_rules;
+use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, WorkerNeeds, section};
 use crate::variable::VariableName;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[messages]`, `[secrets]`, `[schedules]`, `[access]`, `[state]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[messages]`, `[secrets]`, `[schedules]`, `[access]`, `[state]`, `[worker]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
 const FILES: &str =
@@ -30,6 +31,7 @@ const NO_VALUE: &str = "a manifest has no values of secrets, which owners give b
                         set`: it says how the app gets one, as in `[secrets.API_KEY]`";
 const SCHEDULE: &str = "a schedule has `cron`, `every`, `time-zone` and `missed`";
 const STATE: &str = "`[state]` has `quota` and `memory`";
+const WORKER: &str = "`[worker]` has `cpu`, `memory` and `labels`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
 pub(super) fn parse(
@@ -70,6 +72,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             "schedules" => schedules,
             "access" => access,
             "state" => state,
+            "worker" => worker,
             "limits" => limits,
             "secrets" => {
                 secrets = secrets_of(findings, value);
@@ -81,6 +84,10 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             }
         };
         match value.as_ref().as_table() {
+            // Its author will have meant something by it.
+            Some(table) if key.as_ref() == "worker" && table.is_empty() => {
+                findings.error(key.span(), worker_rules::nothing());
+            }
             Some(table) => read(findings, table, &mut manifest),
             None => findings.wrong_type(value, "a section", SECTIONS),
         }
@@ -294,6 +301,28 @@ fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
             }
             "memory" => manifest.memory = string(findings, value, "kept", check::program_memory),
             _ => findings.unknown(key, STATE),
+        }
+    }
+}
+
+fn worker(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    let WorkerNeeds {
+        cpu,
+        memory_bytes,
+        labels,
+    } = &mut manifest.worker;
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "cpu" => *cpu = boolean(findings, value).unwrap_or(false),
+            "memory" => *memory_bytes = string(findings, value, "2GiB", worker_rules::check_memory),
+            "labels" => {
+                let found = set_of(findings, "labels", value, "gpu", worker_rules::check_label);
+                findings.check(value.span(), worker_rules::check_number(found.len()));
+                labels.extend(found.into_iter().map(|(label, _)| label));
+                // A component carries them in their order.
+                labels.sort();
+            }
+            _ => findings.unknown(key, WORKER),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, access_rules, check, http, messages, patterns, schedules, secrets};
+use super::{
+    ProgramMemory, access_rules, check, http, messages, patterns, schedules, secrets, worker,
+};
 use crate::origin::HttpMethod;
 use syft_protocol::schedule::Missed;
 
@@ -162,6 +164,32 @@ pub fn schema() -> Value {
                     "examples": ["kept"],
                 },
             })),
+            "worker": section(
+                "What the app needs of the machine that runs its calls, where the owner has several",
+                json!({
+                    "cpu": {
+                        "description": "Its calls compute for long, so they are better off on \
+                                        another machine",
+                        "type": "boolean",
+                        "examples": [true],
+                    },
+                    "memory": {
+                        "description": "Memory that the machine has for calls, from 1MiB to \
+                                        1024GiB. Without it: what a call may use",
+                        "type": "string",
+                        "pattern": "^[0-9]+(KiB|MiB|GiB)$",
+                        "examples": ["2GiB"],
+                    },
+                    "labels": {
+                        "description": "Labels that the owner gave the machine",
+                        "type": "array",
+                        "maxItems": worker::MAX_LABELS,
+                        "uniqueItems": true,
+                        "items": { "type": "string", "pattern": worker::LABEL },
+                        "examples": [["gpu"]],
+                    },
+                }),
+            ),
             "limits": section("What the app needs, where it differs from the host's limits", json!({
                 "time": {
                     "description": "Time a call may take, from 1ms to 10m",
@@ -352,7 +380,9 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_in_the_schema() {
-        for section in ["app", "files", "http", "messages", "state", "limits"] {
+        for section in [
+            "app", "files", "http", "messages", "state", "worker", "limits",
+        ] {
             let text = format!("[{section}]\nnothing = 1\n");
             let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
             let help = problems[0].problem().help.clone();

@@ -30,6 +30,8 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     senders: HashMap<Option<Arc<str>>, Own>,
+    /// Of all of them together: who asks for it does not wait for a count.
+    length: usize,
     /// Those of whom something was left out.
     short: HashSet<Option<Arc<str>>>,
 }
@@ -51,7 +53,7 @@ struct Pile {
 impl Backlog {
     /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
-        self.senders.values().map(|own| own.length).sum()
+        self.length
     }
 
     /// Takes what a scan has found in a folder.
@@ -59,6 +61,7 @@ impl Backlog {
         let sender = found.folder.sender_name().cloned();
         let most = (MOST_OF_ALL / self.senders.len().max(1)).clamp(FEWEST_OF_ONE, MOST_OF_ONE);
         let own = self.senders.entry(sender.clone()).or_default();
+        let before = own.length;
         if found.is_first {
             own.forget(&found.folder);
         }
@@ -68,6 +71,7 @@ impl Backlog {
             self.short.insert(sender);
         }
         own.length += ids.len();
+        self.length = self.length - before + own.length;
         own.piles.push_back(Pile {
             folder: found.folder,
             ids: ids.into_iter(),
@@ -82,6 +86,7 @@ impl Backlog {
                 let address = Address::new(Arc::clone(&pile.folder), id);
                 own.piles.push_back(pile);
                 own.length -= 1;
+                self.length -= 1;
                 return Some(address);
             }
         }
@@ -136,6 +141,7 @@ mod tests {
             ["/a1", "/b4", "/a2", "/b5", "/a3"]
         );
         assert!(backlog.senders.is_empty());
+        assert_eq!(backlog.len(), 0);
     }
 
     #[test]
@@ -144,6 +150,7 @@ mod tests {
         backlog.add(found(&["a", "b@x.org"], 1..9, true));
         backlog.add(found(&["a", "b@x.org"], 1..3, true));
         backlog.add(found(&["a", "b@x.org"], 5..6, false));
+        assert_eq!(backlog.len(), 3);
         assert_eq!(rest(&mut backlog, Some("b@x.org")), ["/a1", "/a5", "/a2"]);
     }
 

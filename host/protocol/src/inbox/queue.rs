@@ -75,7 +75,8 @@ impl Queue {
     }
 
     /// Puts a request in line. Where more than `most` would wait then, the last one of
-    /// the longest line goes, which may be this one; it is returned.
+    /// the longest line goes, which may be this one; it is returned. Of lines that are equally
+    /// long, that is this one's: who came before keeps the place.
     pub(super) fn push(&mut self, address: Address, most: usize) -> Option<Address> {
         let who = self.who(&address);
         let line = self.lines.entry(who.clone()).or_default();
@@ -93,10 +94,12 @@ impl Queue {
             return None;
         }
         let (before, longest) = self.lengths.last()?.clone();
+        let longest = if before == after { who } else { longest };
         let dropped = self.lines.get_mut(&longest)?.waiting.pop_back();
         self.resize(&longest, before, before - 1);
         if before == 1 {
-            self.turns.retain(|other| *other != longest);
+            // Then it is the one that has just come, whose turn is the last.
+            self.turns.pop_back();
             self.forget_if_idle(&longest);
         }
         dropped
@@ -267,7 +270,20 @@ mod tests {
         };
         assert_eq!(dropped(&mut queue, 1, 4).as_deref(), Some("a4"));
         assert_eq!(dropped(&mut queue, 3, 5).as_deref(), Some("a2"));
+        assert_eq!(dropped(&mut queue, 2, 6).as_deref(), Some("b6"));
         assert_eq!(pop_all(&mut queue, 9), "a1 b3 c5");
+    }
+
+    #[test]
+    fn who_comes_last_goes_where_each_has_one() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.push(address(3, 1), 1), None);
+        for (sender, n) in [(1, 2), (2, 3)] {
+            let dropped = queue.push(address(sender, n), 1);
+            assert_eq!(dropped, Some(address(sender, n)));
+        }
+        assert_eq!((queue.lines.len(), queue.turns.len()), (1, 1));
+        assert_eq!(pop_all(&mut queue, 9), "c1");
     }
 
     #[test]

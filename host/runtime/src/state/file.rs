@@ -13,19 +13,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 
+use super::StoreOptions;
 use super::no_sync_backend::NoSyncBackend;
 use super::numbers::Numbers;
 use super::pending::Layer;
 use crate::durability::Durability;
 
-/// Memory for pages of the file.
-const CACHE_BYTES: usize = 8 << 20;
-
 /// After an error of the disk, one that is full for instance, redb refuses to read and
 /// write until the file is opened anew.
 pub(super) struct File {
     path: PathBuf,
-    durability: Durability,
+    options: StoreOptions,
     /// `None` after an error.
     open: Mutex<Option<Open>>,
 }
@@ -46,11 +44,11 @@ pub(super) struct OpenState {
 type Number = (u64, u64);
 
 impl File {
-    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, redb::Error> {
+    pub(super) fn open(path: &Path, options: &StoreOptions) -> Result<Self, redb::Error> {
         Ok(Self {
             path: path.to_owned(),
-            durability,
-            open: Mutex::new(Some(Open::new(path, durability, true)?)),
+            options: options.clone(),
+            open: Mutex::new(Some(Open::new(path, options, true)?)),
         })
     }
 
@@ -70,7 +68,7 @@ impl File {
         let current = match open.take().filter(|open| !open.state.layer.is_lost()) {
             Some(current) => current,
             None => {
-                let opened = Open::new(&self.path, self.durability, false)?;
+                let opened = Open::new(&self.path, &self.options, false)?;
                 tracing::info!(path = %self.path.display(), "the state is open again");
                 opened
             }
@@ -99,9 +97,9 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Resul
 }
 
 impl Open {
-    fn new(path: &Path, durability: Durability, may_create: bool) -> Result<Self, redb::Error> {
+    fn new(path: &Path, options: &StoreOptions, may_create: bool) -> Result<Self, redb::Error> {
         let opened = || {
-            let database = open(path, durability, may_create)?;
+            let database = open(path, options, may_create)?;
             let layer = Arc::new(Layer::new(Numbers::of(&database)?));
             let database = Arc::new(database);
             Ok(OpenState { database, layer })
@@ -120,16 +118,16 @@ impl Drop for Open {
 
 /// A new file gets its name only when it is a whole database: a host that is killed
 /// while it makes one leaves nothing that looks like a damaged state.
-fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Database, DatabaseError> {
+fn open(path: &Path, options: &StoreOptions, may_create: bool) -> Result<Database, DatabaseError> {
     if may_create && !path.try_exists()? {
         let folder = path.parent().unwrap_or(Path::new("."));
         let new = tempfile::Builder::new()
             .prefix("new-state-")
             .tempfile_in(folder)?;
-        let database = with_file(new.reopen()?, durability)?;
+        let database = with_file(new.reopen()?, options)?;
         match new.persist_noclobber(path) {
             Ok(_) => {
-                if durability != Durability::None {
+                if options.durability != Durability::None {
                     fs::File::open(folder)?.sync_all()?;
                 }
                 return Ok(database);
@@ -142,14 +140,14 @@ fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Databas
     if existing.metadata()?.len() == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty").into());
     }
-    with_file(existing, durability)
+    with_file(existing, options)
 }
 
-fn with_file(file: fs::File, durability: Durability) -> Result<Database, DatabaseError> {
+fn with_file(file: fs::File, options: &StoreOptions) -> Result<Database, DatabaseError> {
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
+    builder.set_cache_size(options.cache_bytes);
     let file = FileBackend::new(file)?;
-    if durability != Durability::None {
+    if options.durability != Durability::None {
         return builder.create_with_backend(file);
     }
     // A file that was closed is no proof that its pages reached the disk before the

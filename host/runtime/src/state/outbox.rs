@@ -196,6 +196,11 @@ impl Store {
         Ok(due.get().cloned())
     }
 
+    /// Returns how many messages have no answer yet, or one of which the app was not told.
+    pub fn n_open_messages(&self) -> usize {
+        self.outbox.n_open()
+    }
+
     /// Tells whether there is room for another outcome of which the app has to be told.
     pub fn has_room_for_outcomes(&self) -> bool {
         self.outbox.has_room_for_outcomes()

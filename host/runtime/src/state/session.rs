@@ -122,6 +122,11 @@ impl Session {
         }
     }
 
+    /// Returns what is left of the state of a call that has not run.
+    pub fn of_nothing(limits: &Limits) -> Self {
+        Self::new(None, limits)
+    }
+
     /// Returns the session, and leaves one of no state in its place.
     pub(crate) fn take(&mut self) -> Self {
         let nothing = Self::new(None, &self.limits);

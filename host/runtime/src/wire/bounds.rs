@@ -51,7 +51,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], most: usize) -> Result<T, Malfo
 }
 
 /// Reads a list of at most so many items. An item may take far more memory than bytes.
-pub(super) fn at_most<'de, const MOST: usize, T, D>(from: D) -> Result<Vec<T>, D::Error>
+pub fn at_most<'de, const MOST: usize, T, D>(from: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,

@@ -4,8 +4,7 @@ use syft_protocol::due_calls::{DueKind, DueRecord, DueRun};
 use syft_protocol::outbox::ReplyTo;
 use uuid::Uuid;
 
-use super::{App, CallError, guest_values};
-use syft_runtime::sandbox::{Admission, Outcome};
+use super::{App, CallError, GuestCall, TakenCall, guest_values};
 use syft_runtime::state::{KeptOutcome, Session, StoreError};
 use syft_runtime::wit::replies::Reply;
 
@@ -15,44 +14,33 @@ impl App {
     ///
     /// # Errors
     /// The host cannot load the app, or keep that. Nothing of the call was kept.
-    pub(crate) async fn run_due(&self, run: &DueRun) -> Result<Result<(), Outcome>, CallError> {
+    pub(crate) async fn run_due(&self, run: &DueRun) -> Result<TakenCall, CallError> {
         match &run.call.kind {
-            DueKind::Schedule { name } => self.run_schedule(run, name).await,
+            DueKind::Schedule { name } => {
+                let due = guest_values::due(run, name);
+                let begin = |state: &mut Session| state.also_end_due(run.call.id);
+                self.take(&GuestCall::Due(&due), begin).await
+            }
             DueKind::Reply { message, .. } => self.hand_over_reply(run, *message).await,
         }
     }
 
     /// Tells the app what became of a message, of which nothing is kept then.
-    async fn hand_over_reply(
-        &self,
-        run: &DueRun,
-        message: Uuid,
-    ) -> Result<Result<(), Outcome>, CallError> {
-        let program = self.loaded.program.program().await?;
-        let (identity, access) = (&self.loaded.identity, &self.access);
+    async fn hand_over_reply(&self, run: &DueRun, message: Uuid) -> Result<TakenCall, CallError> {
         let Some(reply) = self.reply(run, message)? else {
             // The app was told before.
             let forget = DueRecord::Call(run.call.id, None);
             self.state.record_due(vec![forget]).await?;
-            return Ok(Ok(()));
+            return Ok(TakenCall {
+                taken: Ok(()),
+                worker: None,
+            });
         };
-        let attempt = async |admission| {
-            let meter = program.admit(admission).await;
-            let call = |mut state: Session| {
-                state.also_end_due(run.call.id);
-                state.also_handle_reply(message);
-                program.on_reply(identity, &meter, access, state, &reply)
-            };
-            let told = self.state.transact(self.limits(), call, Result::is_ok);
-            told.await
+        let begin = |state: &mut Session| {
+            state.also_end_due(run.call.id);
+            state.also_handle_reply(message);
         };
-        match attempt(Admission::Usual).await? {
-            Err(Outcome::Exhausted) => {
-                self.log_exhausted(run.call.id);
-                Ok(attempt(Admission::Full).await?)
-            }
-            told => Ok(told),
-        }
+        self.take(&GuestCall::Reply(&reply), begin).await
     }
 
     /// Returns what became of a message, if that is kept.
@@ -74,31 +62,5 @@ impl App {
             outcome: outcome.into(),
             attempt: run.attempt,
         }))
-    }
-
-    async fn run_schedule(
-        &self,
-        run: &DueRun,
-        name: &str,
-    ) -> Result<Result<(), Outcome>, CallError> {
-        let program = self.loaded.program.program().await?;
-        let (identity, access) = (&self.loaded.identity, &self.access);
-        let due = guest_values::due(run, name);
-        let attempt = async |admission| {
-            let meter = program.admit(admission).await;
-            let call = |mut state: Session| {
-                state.also_end_due(run.call.id);
-                program.on_due(identity, &meter, access, state, &due)
-            };
-            let ran = self.state.transact(self.limits(), call, Result::is_ok);
-            ran.await
-        };
-        match attempt(Admission::Usual).await? {
-            Err(Outcome::Exhausted) => {
-                self.log_exhausted(run.call.id);
-                Ok(attempt(Admission::Full).await?)
-            }
-            ran => Ok(ran),
-        }
     }
 }

@@ -19,6 +19,8 @@ pub struct LoadedApp {
     pub(super) datasite: Datasite,
     pub(super) identity: AppIdentity,
     pub(super) program: ProgramSource,
+    /// It is told what becomes of messages.
+    pub(super) takes_replies: bool,
     pub(super) router: Router,
     pub(super) watches: Watches,
     pub(super) schedules: Schedules,
@@ -83,8 +85,10 @@ impl LoadedApp {
             return Err(RouterError::Empty.into());
         }
         let router = Router::new(endpoints, program.limits())?;
+        let takes_replies = guard.takes_replies();
         drop(guard);
         Ok(Self {
+            takes_replies,
             name,
             datasite,
             identity,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::send;
+use crate::app::TakenCall;
 use crate::events::{EventRunner, failure};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use syft_runtime::sandbox::Outcome;
@@ -46,11 +47,20 @@ async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> DueResult {
     let result = runner.app.run_due(&run).await;
     let (kind, handler, ms) = (kind.as_str(), kind.handler(), log_ms(start.elapsed()));
     match result {
-        Ok(Ok(())) => {
-            tracing::info!(name: "delivered", %id, event = kind, path = handler, ms, "done");
+        Ok(TakenCall {
+            taken: Ok(()),
+            worker,
+        }) => {
+            let worker = worker.as_deref();
+            tracing::info!(
+                name: "delivered", %id, event = kind, path = handler, ms, worker, "done"
+            );
             DueResult::Done
         }
-        Ok(Err(outcome)) => DueResult::Failed(failure(&outcome, &runner.app)),
+        Ok(TakenCall {
+            taken: Err(outcome),
+            ..
+        }) => DueResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path = handler, "running it again later: {error}");
             DueResult::HostFailed

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::{EndedTask, EventRunner, send};
-use crate::app::App;
+use crate::app::{App, TakenCall};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use syft_runtime::sandbox::Outcome;
 
@@ -46,11 +46,18 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let result = runner.app.deliver(&delivery).await;
     let (kind, path, ms) = (event.kind.as_str(), &*event.path, log_ms(start.elapsed()));
     match result {
-        Ok(Ok(())) => {
-            tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
+        Ok(TakenCall {
+            taken: Ok(()),
+            worker,
+        }) => {
+            let worker = worker.as_deref();
+            tracing::info!(name: "delivered", %id, event = kind, path, ms, worker, "delivered");
             DeliveryResult::Delivered
         }
-        Ok(Err(outcome)) => DeliveryResult::Failed(failure(&outcome, &runner.app)),
+        Ok(TakenCall {
+            taken: Err(outcome),
+            ..
+        }) => DeliveryResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
             DeliveryResult::HostFailed

@@ -15,7 +15,6 @@ use super::{ServerShared, now};
 use crate::app::{AnswerFile, AppAnswer, EndedCall, FinishedCall};
 use crate::tree::{OpenedRequest, Tree, WriteResult};
 use syft_runtime::durability::Durability;
-use syft_runtime::meter::Meter;
 
 /// A request at work.
 pub(super) struct RequestJob<'a> {
@@ -125,15 +124,19 @@ impl RequestJob<'_> {
     async fn publish_new(&self, call: FinishedCall, caller: &Caller) -> Closed {
         let status = call.answer.status.code();
         let is_signed = call.is_signed;
-        let closed = self.publish(Arc::new(call.answer.json)).await;
         // The memory of the call stays reserved until its answer is written.
-        let memory_bytes = call.memory.as_ref().map_or(0, Meter::most_taken);
+        let closed = self.publish(Arc::new(call.answer.json)).await;
         let proof = if is_signed {
             Proof::Signed
         } else {
             caller.proof
         };
-        caller.log(&self.address, proof, status, memory_bytes, call.ended);
+        let ran = RanCall {
+            memory_bytes: call.memory_bytes,
+            worker: call.worker.as_deref(),
+            ended: call.ended,
+        };
+        caller.log(&self.address, proof, status, ran);
         closed
     }
 
@@ -235,18 +238,23 @@ struct Caller {
     proof: Proof,
 }
 
+/// What a call took, and how it ended.
+struct RanCall<'a> {
+    memory_bytes: u64,
+    worker: Option<&'a str>,
+    ended: EndedCall,
+}
+
 impl Caller {
-    fn log(
-        &self,
-        address: &Address,
-        proof: Proof,
-        status: u16,
-        memory_bytes: usize,
-        ended: EndedCall,
-    ) {
+    fn log(&self, address: &Address, proof: Proof, status: u16, ran: RanCall<'_>) {
         let (endpoint, id) = (address.endpoint(), address.id());
         let (sender, proof) = (self.email.as_str(), proof.as_str());
         let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(log_ms);
+        let RanCall {
+            memory_bytes,
+            worker,
+            ended,
+        } = ran;
         let EndedCall {
             outcome,
             detail,
@@ -256,16 +264,16 @@ impl Caller {
         match detail {
             None => tracing::info!(
                 name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
-                "{outcome}"
+                worker, "{outcome}"
             ),
             // The caller's mistake, and the caller was told.
             Some(detail) if status < 500 => tracing::info!(
                 name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
-                detail, "{outcome}"
+                worker, detail, "{outcome}"
             ),
             Some(detail) => tracing::warn!(
                 name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
-                detail, hint, "{outcome}"
+                worker, detail, hint, "{outcome}"
             ),
         }
         if let Some(trace) = trace {

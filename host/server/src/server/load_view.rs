@@ -20,6 +20,8 @@ pub struct ServerLoad {
     pub n_waiting: usize,
     /// Requests and events that were given up.
     pub n_parked: usize,
+    /// Messages of the app that have no answer yet, or one of which it was not told.
+    pub n_messages: usize,
 }
 
 impl Server {
@@ -40,6 +42,7 @@ impl LoadView {
             most_in_progress: shared.app.limits().concurrency,
             n_waiting: dispatcher.inbox.n_waiting(),
             n_parked: dispatcher.suspects.n_parked() + n_parked_events,
+            n_messages: shared.app.state().n_open_messages(),
         })
     }
 }

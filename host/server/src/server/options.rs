@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use syft_protocol::file_events::RetryPolicy;
 
+use crate::app::Placement;
 use crate::encryption::OpenedEnvelopes;
 use crate::local::LocalApps;
 use syft_runtime::memory::Memory;
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub retry: RetryPolicy,
     /// Which encrypted requests were opened.
     pub opened: OpenedEnvelopes,
+    /// Where calls run.
+    pub placement: Placement,
     /// The apps that are served so, to hand messages to without the tree.
     pub local_apps: LocalApps,
 }
@@ -45,6 +48,7 @@ impl ServeOptions {
             stop_within: None,
             retry: RetryPolicy::default(),
             opened: OpenedEnvelopes::default(),
+            placement: Placement::default(),
             local_apps: LocalApps::default(),
         }
     }

@@ -201,6 +201,10 @@ impl Report<'_> {
             words.map(move |words| format!("{}: {words}", rules.path()))
         });
         theirs(lines, "Lets others into its own folder:", rules);
+        if self.manifest.worker.is_some() {
+            let needs = [self.manifest.worker.in_words()].into_iter();
+            block(lines, "Wants of the machine that runs its calls:", needs);
+        }
         let args = self.manifest.args.iter().cloned();
         theirs(lines, "Is called with the arguments:", args);
         let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
@@ -231,6 +235,7 @@ impl Report<'_> {
             messages,
             secrets,
             access,
+            worker,
             ..
         } = &self.manifest;
         let env: Map<String, Value> = env
@@ -286,6 +291,11 @@ impl Report<'_> {
             "messages": { "send": texts(&messages.send) },
             "secrets": secrets,
             "access": access.iter().map(rules_to_json).collect::<Vec<_>>(),
+            "worker": {
+                "cpu": worker.cpu,
+                "memory_bytes": worker.memory_bytes,
+                "labels": strings(&worker.labels),
+            },
             "args": args,
             "env": env,
             "limits": limits,

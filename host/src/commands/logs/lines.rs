@@ -38,13 +38,16 @@ fn in_words(entry: &LogEntry) -> String {
                 sender,
                 status,
                 ms,
+                worker,
                 detail,
                 ..
             } = call;
+            let worker = worker.as_ref().map(|worker| format!(" on {worker}"));
+            let worker = worker.unwrap_or_default();
             let detail = detail.as_ref().map(|detail| format!(": {detail}"));
             let detail = detail.unwrap_or_default();
             format!(
-                "{endpoint} {sender} {status} {} {message}{detail}",
+                "{endpoint} {sender} {status} {}{worker} {message}{detail}",
                 millis(*ms)
             )
         }
@@ -82,7 +85,13 @@ fn in_words(entry: &LogEntry) -> String {
             ms,
             ..
         } => match (result, ms) {
-            (DeliveryEnd::Taken, Some(ms)) => format!("{event} {path} {} {message}", millis(*ms)),
+            (DeliveryEnd::Taken, Some(ms)) => {
+                let on = match text(fields, "worker") {
+                    "" => String::new(),
+                    worker => format!(" on {worker}"),
+                };
+                format!("{event} {path} {}{on} {message}", millis(*ms))
+            }
             _ => format!("{event} {path} {message}: {}", text(fields, "detail")),
         },
         EntryKind::Other => {

@@ -7,6 +7,7 @@ use syft_protocol::timestamp::Timestamp;
 
 use super::super::consent::{block, careful, denial};
 use super::super::in_words::{ago, calls_in_words, count, millis, size, time};
+use super::table::aligned;
 use super::{AppState, Counted};
 use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
 use crate::installed::{Installed, InstalledRelease};
@@ -27,20 +28,9 @@ pub(super) fn table(states: &[AppState]) -> Vec<String> {
     let rows: Vec<_> = std::iter::once(titles)
         .chain(states.iter().map(row))
         .collect();
-    let mut widths = [0; TITLES.len()];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
     let mut lines = Vec::new();
-    for (n, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(widths).map(|(cell, width)| {
-            let room = width - cell.chars().count();
-            format!("{cell}{:room$}", "")
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        lines.push(line.trim_end().to_owned());
+    for (n, line) in aligned(&rows).into_iter().enumerate() {
+        lines.push(line);
         let state = n.checked_sub(1).and_then(|n| states.get(n));
         lines.extend(state.and_then(last_error).map(|(error, what)| {
             let message = plain_excerpt(&error.message, ERROR_CHARS);
@@ -219,10 +209,20 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
         format!("  by process {}, which counts since {since}", counted.pid),
         format!("  {}", of_calls(calls)),
     ];
+    if calls.on_workers > 0 {
+        let on_workers = count(calls.on_workers, "call");
+        lines.push(format!("  on workers {on_workers}"));
+    }
     if let Some(load) = load {
         lines.push(format!(
             "  now        {} in progress (at most {}), {} waiting, {} parked",
             load.in_progress, load.most_in_progress, load.waiting, load.parked
+        ));
+    }
+    if let Some(load) = load.filter(|load| load.messages > 0) {
+        let open = count(load.messages as u64, "message");
+        lines.push(format!(
+            "  messages   {open} without an answer, or with one of which it was not told"
         ));
     }
     lines.push(format!(

@@ -32,6 +32,7 @@ pub(super) async fn page(State(shared): FromShared, Query(of): Query<OfCall>) ->
                     dt { "Answer" } dd { (status(call.status)) @if let Some(detail) = &call.detail { p.quote { (foreign(detail)) } } }
                     dt { "Answered" } dd { (time(at)) }
                     dt { "Took" } dd { (millis(call.ms)) ", after waiting for " (millis(call.wait_ms)) }
+                    @if let Some(worker) = &call.worker { dt { "Ran on" } dd { (foreign(worker)) } }
                     dt { "Memory" } dd { (call.memory_bytes >> 10) " KiB" }
                 }
             }

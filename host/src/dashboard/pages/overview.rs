@@ -6,10 +6,11 @@ use syft_manifest::units::show_size;
 
 use super::super::apps::{AppState, KnownApp};
 use super::super::chart::Chart;
-use super::super::html::{app_link, foreign, millis};
+use super::super::html::{app_link, foreign, millis, nothing};
 use super::super::samples::{self, Samples, Totals};
 use super::super::seen::Seen;
 use super::{FromShared, PageResult, parts};
+use crate::activity::{WorkerStatistics, WorkersStatistics};
 
 /// Answers that are shown here; all are on their own page.
 const N_CALLS: usize = 12;
@@ -21,6 +22,7 @@ pub(super) async fn page(State(shared): FromShared) -> PageResult {
         (alerts(&apps))
         (tiles(&apps, &totals, &shared.samples()))
         (charts(&shared.samples()))
+        (workers(shared.activity.workers().as_ref()))
         (last_calls(&shared.seen()))
     };
     Ok(shared.page(&apps, "/", "Overview", body))
@@ -95,6 +97,64 @@ fn charts(samples: &Samples) -> Markup {
     }
 }
 
+/// Tells how the machines are that run calls for this host, where there may be any.
+fn workers(workers: Option<&WorkersStatistics>) -> Markup {
+    let Some(all) = workers else {
+        return html! {};
+    };
+    let class = if all.is_connected {
+        "card"
+    } else {
+        "card alert bad"
+    };
+    html! {
+        section #workers class=(class) data-live aria-labelledby="workers-title" {
+            h2 #workers-title { "Workers" }
+            @if !all.is_connected {
+                p { "The NATS server at " code { (foreign(&all.server)) } " is not reached. Calls that are for workers run here, or wait, as you configured." }
+                p.hint { "See what is wrong with " code { "syft-host doctor" } "." }
+            }
+            dl.facts {
+                dt { "Waiting" } dd { (all.queued) }
+                dt { "Running" } dd { (all.running) }
+                dt { "Done" } dd { (all.finished) }
+                dt { "Given out again" } dd { (all.redelivered) }
+                dt { "Lost" } dd { (all.lost) }
+                dt { "Refused" } dd { (all.refused) }
+            }
+            @if all.workers.is_empty() { (nothing("No worker is there.")) }
+            @else { (worker_table(&all.workers)) }
+        }
+    }
+}
+
+fn worker_table(workers: &[WorkerStatistics]) -> Markup {
+    html! {
+        table.stack {
+            thead { tr {
+                th scope="col" { "Worker" }
+                th.number scope="col" { "Running" }
+                th.number scope="col" { "Done" }
+                th.number scope="col" { "Lost" }
+                th.number scope="col" { "Last heard" }
+                th scope="col" { "Labels" }
+            } }
+            tbody {
+                @for worker in workers {
+                    tr {
+                        td data-label="Worker" { (foreign(&worker.name)) }
+                        td.number data-label="Running" { (worker.running) " of " (worker.concurrency) }
+                        td.number data-label="Done" { (worker.finished) }
+                        td.number data-label="Lost" { (worker.lost) }
+                        td.number data-label="Last heard" { (millis(worker.heard_ms_ago as f64)) " ago" }
+                        td data-label="Labels" { (foreign(&worker.labels.join(", "))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn per_second(rate: f64) -> String {
     if rate >= 10.0 {
         format!("{rate:.0}/s")
@@ -114,6 +174,44 @@ fn last_calls(seen: &Seen) -> Markup {
             h2 #calls-title { "Last requests" }
             (parts::calls(&calls, true))
             p { a href="/requests" { "All requests" } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_a_table_that_reads_as_lines_on_narrow_pages() {
+        assert_eq!(workers(None).into_string(), "");
+        let mut all = WorkersStatistics {
+            server: "tls://<nats>".to_owned(),
+            is_connected: true,
+            queued: 7,
+            workers: vec![WorkerStatistics {
+                name: "big<b>".to_owned(),
+                labels: vec!["eu".to_owned(), "gpu".to_owned()],
+                concurrency: 4,
+                running: 3,
+                ..WorkerStatistics::default()
+            }],
+            ..WorkersStatistics::default()
+        };
+        let page = workers(Some(&all)).into_string();
+        let n_heads = page.matches("<th ").count();
+        assert_eq!(page.matches("data-label=").count(), n_heads, "{page}");
+        for part in ["big&lt;b&gt;", "3 of 4", "eu, gpu", "<dd>7</dd>"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        (all.is_connected, all.workers) = (false, Vec::new());
+        let page = workers(Some(&all)).into_string();
+        for part in [
+            "is not reached",
+            "tls://&lt;nats&gt;",
+            "No worker is there.",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
         }
     }
 }

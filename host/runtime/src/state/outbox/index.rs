@@ -143,6 +143,10 @@ impl OutboxIndex {
         self.known.lock().expect("no holder of this lock panics")
     }
 
+    pub(super) fn n_open(&self) -> usize {
+        self.known().messages.n_open
+    }
+
     /// Tells whether there is room for another message beside those that are queued.
     pub(super) fn room(
         &self,
