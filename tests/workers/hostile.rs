@@ -9,8 +9,8 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_runtime::wire::{
-    Answer as GuestAnswer, Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite,
-    decode, encode,
+    Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite,
+    WireAnswer as GuestAnswer, decode, encode,
 };
 use syft_workers::accounts::{owner_key_file, read_key};
 use syft_workers::frame::{Frame, FrameAnswer, Sent, VERSION};
