@@ -48,7 +48,9 @@ async fn move_named(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<(
     match look_at_both(files, &from, &to)? {
         Known::File if is_folder => Err(ErrorCode::NotDirectory.into()),
         Known::File => {
-            files.prepare_rename(&from, &to).await?;
+            let renamed = [(from, to)];
+            files.prepare_renames(&renamed).await?;
+            let [(from, to)] = renamed;
             move_file(files, &from, &to)
         }
         Known::Folder => move_folder(files, from, to).await,
@@ -323,15 +325,19 @@ impl<'a> Move<'a> {
             drop(access);
             self.steps(1).await;
         }
-        for names in &contents {
-            let (from, to) = (self.from.join(names), self.to.join(names));
-            self.files.prepare_rename(&from, &to).await?;
-            match move_file(self.files, &from, &to) {
-                // It was deleted since it was found.
-                Err(FsError::Code(ErrorCode::NoEntry)) => {}
-                moved => moved?,
+        for some in contents.chunks(ENTRIES_AT_ONCE) {
+            let renamed = some.iter();
+            let renamed = renamed.map(|names| (self.from.join(names), self.to.join(names)));
+            let renamed: Vec<(GuestPath, GuestPath)> = renamed.collect();
+            self.files.prepare_renames(&renamed).await?;
+            for (from, to) in &renamed {
+                match move_file(self.files, from, to) {
+                    // It was deleted since it was found.
+                    Err(FsError::Code(ErrorCode::NoEntry)) => {}
+                    moved => moved?,
+                }
             }
-            self.steps(1).await;
+            self.steps(some.len()).await;
         }
         for (names, times) in folders.iter().rev() {
             let (from, to) = (self.from.join(names), self.to.join(names));

@@ -83,19 +83,20 @@ impl Guard {
         Ok(())
     }
 
-    /// Waits until a file can be renamed: one that the call has renamed before becomes a copy.
-    pub(in super::super) async fn prepare_rename(
+    /// Waits until files can be renamed: one that the call has renamed before becomes a copy.
+    pub(in super::super) async fn prepare_renames(
         &self,
-        from: &GuestPath,
-        to: &GuestPath,
+        renamed: &[(GuestPath, GuestPath)],
     ) -> FsResult<()> {
         let Some(staging) = self.all_staged().filter(|_| self.mirror().is_some()) else {
             return Ok(());
         };
-        let is_copied = staging.has_changed(from) || staging.has_changed(to);
-        let need = if is_copied { Need::Touch } else { Need::Look };
-        self.prepare(&[(from.clone(), need), (to.clone(), Need::Look)])
-            .await
+        let needs = renamed.iter().flat_map(|(from, to)| {
+            let is_copied = staging.has_changed(from) || staging.has_changed(to);
+            let need = if is_copied { Need::Touch } else { Need::Look };
+            [(from.clone(), need), (to.clone(), Need::Look)]
+        });
+        self.prepare(&needs.collect::<Vec<_>>()).await
     }
 
     /// Returns the largest file that is fetched as a whole, to be changed.
