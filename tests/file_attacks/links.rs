@@ -5,7 +5,6 @@ use std::fs;
 use serde_json::json;
 
 use super::{Attack, done, error, ok};
-use crate::support::apps::Approved;
 use crate::support::planted::{FRIEND, seen};
 use crate::support::site::{OWNER, Site};
 
