@@ -104,7 +104,7 @@ fn a_wrong_manifest_ends_it_before_cargo_runs() {
     assert_eq!(built.code, Some(2));
     for expected in [
         "error: `raed` is not known here\n --> ./syft-app.toml:2:1",
-        "= help: `[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`",
+        "= help: `[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`",
         "error: ./syft-app.toml is not a valid manifest\n",
     ] {
         assert!(built.stderr.contains(expected), "{}", built.stderr);
