@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use syft_manifest::Digest;
 use syft_runtime::wire::{decode, encode};
-use syft_workers::exchanges::{Exchanges, MOST_HELD, Taken};
+use syft_workers::exchanges::{Exchanges, MOST_HELD, Numbers, Taken};
 use syft_workers::frame::{FRAME_BYTES, Frame, Sent, VERSION};
 use syft_workers::words::{Beat, Hello, Question};
 
@@ -25,10 +25,18 @@ pub fn worker_frame(bytes: &[u8]) {
             Sent::Part {
                 id,
                 done_below,
+                done,
                 part,
                 of,
                 bytes,
-            } => exchanges.part(now, (*id, *done_below), (*part, *of), bytes, "to", 0),
+            } => {
+                let numbers = Numbers {
+                    id: *id,
+                    done_below: *done_below,
+                    done,
+                };
+                exchanges.part(now, numbers, (*part, *of), bytes, "to", 0)
+            }
             Sent::Rest { id, part } => exchanges.rest(now, *id, *part, "to"),
             Sent::Component { .. } => return,
         };
@@ -71,6 +79,7 @@ pub fn worker_frames() -> Vec<Vec<u8>> {
     let frames = questions.iter().map(|question| Sent::Part {
         id: 9,
         done_below: 2,
+        done: Vec::new(),
         part: 0,
         of: 1,
         bytes: question.clone(),

@@ -101,6 +101,7 @@ impl ByHand {
         let mut sent = Sent::Part {
             id,
             done_below: 0,
+            done: Vec::new(),
             part: 0,
             of: 1,
             bytes: encode(question),
@@ -285,6 +286,7 @@ fn what_waits_for_its_turn_is_bounded() {
             let sent = Sent::Part {
                 id: 1_000 + number,
                 done_below: 0,
+                done: Vec::new(),
                 part: 0,
                 of: 1,
                 bytes: encode(&question),

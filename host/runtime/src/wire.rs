@@ -25,12 +25,13 @@ mod messages;
 mod state;
 
 pub(crate) use ask::MOST_IDS;
-pub use ask::{Ask, HostCall, HostReply, LogLevel, LogLine, LogStream, StateRefusal};
+pub use ask::{Ask, HostCall, HostReply, LogLevel, LogLine, LogStream, NetworkWish, StateRefusal};
 pub use bounds::{Malformed, at_most, decode, encode};
 pub use call::{
     HandedCall, Variable, WireDue, WireEvent, WireEventKind, WireMethod, WireProof, WireReply,
     WireRequest, Work,
 };
+pub(crate) use end::most_end_bytes;
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
     FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,

@@ -1,7 +1,7 @@
 //! The questions of one process of a worker, as the owner's host has them: each is put together
 //! of its parts, answered once, and its answer kept until the worker has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +10,10 @@ use crate::frame::{FrameAnswer, MOST_PARTS, PART_BYTES, n_parts, part_of};
 
 /// Questions that one process has open. Each call that it runs asks a few at a time.
 const MOST_OPEN: usize = 2_048;
+
+/// Questions that are known to have ended, beside those with low numbers. What comes of one that
+/// ended long before could be taken for a new one; connections keep their order, so none does.
+const MOST_ENDED: usize = 65_536;
 
 /// What is held for all processes of a worker: parts of questions, and answers.
 pub const MOST_HELD: usize = 256 << 20;
@@ -23,7 +27,20 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 pub struct Exchanges {
     open: BTreeMap<u64, Exchange>,
     done_below: u64,
+    /// Others of which the worker has the answers.
+    ended: BTreeSet<u64>,
     held: usize,
+}
+
+/// What a worker says of its questions with a part of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbers<'a> {
+    /// The question.
+    pub id: u64,
+    /// It has the answers to all with lower numbers.
+    pub done_below: u64,
+    /// And to these.
+    pub done: &'a [u64],
 }
 
 enum Exchange {
@@ -65,15 +82,16 @@ impl Exchanges {
     pub fn part(
         &mut self,
         now: Instant,
-        (id, done_below): (u64, u64),
+        numbers: Numbers<'_>,
         (part, of): (u32, u32),
         bytes: &[u8],
         reply_to: &str,
         others_hold: usize,
     ) -> Taken {
-        self.forget_below(done_below);
+        let id = numbers.id;
+        self.forget(numbers);
         let refused = |why: &str| Taken::Answer(FrameAnswer::Refused(why.to_owned()));
-        if id < self.done_below {
+        if id < self.done_below || self.ended.contains(&id) {
             return refused("the worker said that it has the answer");
         }
         if of == 0 || of > MOST_PARTS || part >= of || bytes.len() > PART_BYTES {
@@ -170,18 +188,34 @@ impl Exchanges {
         overdue
     }
 
-    fn forget_below(&mut self, done_below: u64) {
-        if done_below <= self.done_below {
+    fn forget(&mut self, numbers: Numbers<'_>) {
+        for id in numbers.done {
+            if let Some(exchange) = self.open.remove(id) {
+                self.held -= exchange.held();
+                self.ended.insert(*id);
+            }
+        }
+        while self.ended.len() > MOST_ENDED {
+            self.ended.pop_first();
+        }
+        if numbers.done_below <= self.done_below {
             return;
         }
-        self.done_below = done_below;
-        let kept = self.open.split_off(&done_below);
+        self.done_below = numbers.done_below;
+        self.ended = self.ended.split_off(&self.done_below);
+        let kept = self.open.split_off(&self.done_below);
         for exchange in std::mem::replace(&mut self.open, kept).into_values() {
-            self.held -= match exchange {
-                Exchange::Gathering { bytes, .. } => bytes.len(),
-                Exchange::Working(_) => 0,
-                Exchange::Done(answer) => answer.len(),
-            };
+            self.held -= exchange.held();
+        }
+    }
+}
+
+impl Exchange {
+    fn held(&self) -> usize {
+        match self {
+            Self::Gathering { bytes, .. } => bytes.len(),
+            Self::Working(_) => 0,
+            Self::Done(answer) => answer.len(),
         }
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use syft_manifest::Digest;
+use syft_runtime::wire::at_most;
 
 /// The version of all of this. Who speaks another one is refused.
 pub const VERSION: u8 = 1;
@@ -18,6 +19,10 @@ pub const MOST_PARTS: u32 = 256;
 
 /// The most bytes of a question, or of an answer.
 pub const MOST_BYTES: usize = PART_BYTES * MOST_PARTS as usize;
+
+/// The most questions of which a part says that they are answered, beside those with low numbers.
+/// One that waits for a call stays open while many others come and go.
+pub const MOST_DONE: usize = 64;
 
 /// The most bytes of a frame.
 pub const FRAME_BYTES: usize = PART_BYTES + (4 << 10);
@@ -42,6 +47,9 @@ pub enum Sent {
         id: u64,
         /// It has the answers to all with lower numbers.
         done_below: u64,
+        /// It has the answers to these as well.
+        #[serde(deserialize_with = "at_most::<MOST_DONE, _, _>")]
+        done: Vec<u64>,
         /// Which part.
         part: u32,
         /// Of how many.

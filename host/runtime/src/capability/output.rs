@@ -19,7 +19,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::recording::{CallStep, Recorder};
 use crate::state::SessionError;
-use crate::wire::{LogLevel, LogLine, LogStream, OwnerLink, StateRefusal};
+use crate::wire::{LogLevel, LogLine, LogStream, NetworkWish, OwnerLink, StateRefusal};
 
 /// The stream on which panics are told.
 pub(crate) const STDERR: &str = "stderr";
@@ -30,6 +30,9 @@ const LOG: &str = "log";
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.
 const LINE_COST_BYTES: usize = 128;
+
+/// What an app gets in the place of a network of its own.
+const HTTP_GRANTED: &str = "HTTP is granted with [http] allow = [\"https://…\"] in syft-app.toml";
 
 /// Refusals of one call that are logged.
 const MAX_REFUSED: usize = 8;
@@ -111,12 +114,10 @@ impl Output {
 
     /// Says in the log that the call was refused something, once.
     pub(crate) fn refused(&self, what: &str, hint: &str) {
-        let mut shared = self.shared();
-        let is_known = shared.refused.iter().any(|known| known == what);
-        if is_known || shared.refused.len() >= MAX_REFUSED {
+        if !self.is_first_refusal(what) {
             return;
         }
-        shared.refused.push(what.to_owned());
+        let shared = self.shared();
         let (app, endpoint, request) = shared.label.fields();
         tracing::warn!(name: "denied_feature", app, endpoint, request, hint, "{what}");
     }
@@ -152,6 +153,37 @@ impl Output {
         }
     }
 
+    /// Says in the log that no app has what was asked for of the network.
+    pub(crate) fn network_refused(&self, wish: NetworkWish) {
+        let what = match wish {
+            NetworkWish::Tcp => "a TCP socket",
+            NetworkWish::Udp => "a UDP socket",
+            NetworkWish::Name => "the address of a name",
+        };
+        match self.owner() {
+            Some(owner) if self.is_first_refusal(what) => {
+                owner.link.say(LogLine::NetworkRefused(wish));
+            }
+            Some(_) => {}
+            None => self.refused(
+                &format!(
+                    "network refused: the app asks for {what}, and apps have no network of their own"
+                ),
+                &self.advice().for_author(HTTP_GRANTED),
+            ),
+        }
+    }
+
+    /// Tells whether the call was not refused this before, and takes note of it.
+    fn is_first_refusal(&self, what: &str) -> bool {
+        let refused = &mut self.shared().refused;
+        let is_first = refused.len() < MAX_REFUSED && !refused.iter().any(|known| known == what);
+        if is_first {
+            refused.push(what.to_owned());
+        }
+        is_first
+    }
+
     /// Takes what a guest said on another machine, or was refused there, as if it were here. What
     /// the log shows is counted and masked here as well.
     ///
@@ -171,6 +203,10 @@ impl Output {
                     StateRefusal::Call => (SessionError::Call(limits.state_call_bytes), 0),
                 };
                 self.state_refused(&error, more);
+                Ok(())
+            }
+            LogLine::NetworkRefused(wish) => {
+                self.network_refused(wish);
                 Ok(())
             }
         }

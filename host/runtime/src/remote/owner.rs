@@ -22,7 +22,7 @@ use crate::memory::AppMemory;
 use crate::meter::{Charge, MemoryRefused, Meter};
 use crate::sandbox::{CallName, Outcome};
 use crate::state::Session;
-use crate::wire::{HandedCall, WireProof, Work};
+use crate::wire::{HandedCall, WireProof, Work, most_end_bytes};
 
 /// How much longer than a call its words may take on their way. The worker is to end it by itself.
 const SLACK: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ const SLACK: Duration = Duration::from_secs(5);
 /// What a call wrote to files follows its end; so many bytes of that are to come in a second.
 const LEAST_BYTES_PER_SECOND: u64 = 8 << 20;
 
-/// What a host call, and the end of a call, have beside what the guest gives.
+/// What a host call has beside what the guest gives.
 const BESIDE_BYTES: usize = 1 << 20;
 
 /// What of all the calls of an app is needed to give them out.
@@ -287,12 +287,6 @@ impl Drop for Open {
 
 fn slack(limits: &Limits) -> Duration {
     SLACK + Duration::from_secs(limits.written_bytes / LEAST_BYTES_PER_SECOND)
-}
-
-/// Returns the most bytes of the end of a call, as it is written: its answer, what it wrote to the
-/// state, and what it said and changed in files.
-fn most_end_bytes(limits: &Limits) -> usize {
-    limits.hostcall_bytes + limits.state_call_bytes + limits.logged_bytes + BESIDE_BYTES
 }
 
 impl Work {

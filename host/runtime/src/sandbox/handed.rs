@@ -73,7 +73,7 @@ impl Program {
                 micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
             },
         };
-        Ok((end, remains))
+        Ok((end.within(&self.limits), remains))
     }
 
     /// Makes a call ready that asks its owner for everything.

@@ -7,8 +7,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::{Network, TcpSocket, UdpSocket};
 
 use super::store::CallState;
-
-const GRANTED: &str = "HTTP is granted with [http] allow = [\"https://…\"] in syft-app.toml";
+use crate::wire::NetworkWish;
 
 /// The interfaces in WASI's own implementation, whose place is taken.
 const TCP: &str = "wasi:sockets/tcp-create-socket@0.2.12";
@@ -21,7 +20,7 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
     linker.instance(TCP)?.func_wrap(
         "create-tcp-socket",
         |mut store: StoreContextMut<'_, CallState>, _: (IpAddressFamily,)| {
-            log(&mut store, "a TCP socket");
+            refuse_wish(&mut store, NetworkWish::Tcp);
             let refused: Result<Resource<TcpSocket>, _> = Err(ErrorCode::AccessDenied);
             Ok((refused,))
         },
@@ -29,7 +28,7 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
     linker.instance(UDP)?.func_wrap(
         "create-udp-socket",
         |mut store: StoreContextMut<'_, CallState>, _: (IpAddressFamily,)| {
-            log(&mut store, "a UDP socket");
+            refuse_wish(&mut store, NetworkWish::Udp);
             let refused: Result<Resource<UdpSocket>, _> = Err(ErrorCode::AccessDenied);
             Ok((refused,))
         },
@@ -37,7 +36,7 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
     linker.instance(NAMES)?.func_wrap(
         "resolve-addresses",
         |mut store: StoreContextMut<'_, CallState>, _: (Resource<Network>, String)| {
-            log(&mut store, "the address of a name");
+            refuse_wish(&mut store, NetworkWish::Name);
             let refused: Result<Resource<ResolveAddressStream>, _> =
                 Err(ErrorCode::PermanentResolverFailure);
             Ok((refused,))
@@ -45,9 +44,6 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
     )
 }
 
-fn log(store: &mut StoreContextMut<'_, CallState>, what: &str) {
-    let what =
-        format!("network refused: the app asks for {what}, and apps have no network of their own");
-    let output = store.data_mut().output();
-    output.refused(&what, &output.advice().for_author(GRANTED));
+fn refuse_wish(store: &mut StoreContextMut<'_, CallState>, wish: NetworkWish) {
+    store.data_mut().output().network_refused(wish);
 }

@@ -122,6 +122,17 @@ pub enum LogLine {
     },
     /// A write to the state was refused.
     StateRefused(StateRefusal),
+    /// It asked for something of the network, which no app has.
+    NetworkRefused(NetworkWish),
+}
+
+/// What of the network a guest asks for that no app has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the log says it")]
+pub enum NetworkWish {
+    Tcp,
+    Udp,
+    Name,
 }
 
 /// How important a line is.

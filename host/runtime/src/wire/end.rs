@@ -1,9 +1,19 @@
 //! How a call ended on a worker, and what it changed.
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::Limits;
 
 use super::bounds::at_most;
-use super::{FileEffect, LogLine, WireAnswer};
+use super::{FileEffect, LogLine, WireAnswer, decode, encode};
+
+/// What an end has beside what the guest gives.
+const BESIDE_BYTES: usize = 1 << 20;
+
+/// Returns the most bytes of the end of a call, as it is written: its answer, what it wrote to the
+/// state, and what it said and changed in files.
+pub(crate) fn most_end_bytes(limits: &Limits) -> usize {
+    limits.hostcall_bytes + limits.state_call_bytes + limits.logged_bytes + BESIDE_BYTES
+}
 
 /// The end of a call. Nothing of what it says counts before the owner's host has judged it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +31,23 @@ pub struct CallEnd {
     pub lines: Vec<LogLine>,
     /// What it took.
     pub taken: CallTaken,
+}
+
+impl CallEnd {
+    /// Returns the end as the owner's host takes it. Where the guest makes more than any end has,
+    /// it passed too much; else it could have the owner think that its worker breaks the rules.
+    pub(crate) fn within(self, limits: &Limits) -> Self {
+        let most = most_end_bytes(limits);
+        if decode::<Self>(&encode(&self), most).is_ok() {
+            return self;
+        }
+        Self {
+            outcome: OutcomeEnd::TooMuchData,
+            writes: Vec::new(),
+            files: Vec::new(),
+            ..self
+        }
+    }
 }
 
 /// A write to the state.

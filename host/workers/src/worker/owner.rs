@@ -13,7 +13,8 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::frame::{
-    FRAME_BYTES, Frame, FrameAnswer, MOST_BYTES, MOST_PARTS, Sent, VERSION, n_parts, part_of,
+    FRAME_BYTES, Frame, FrameAnswer, MOST_BYTES, MOST_DONE, MOST_PARTS, Sent, VERSION, n_parts,
+    part_of,
 };
 use crate::names::WorkerName;
 use crate::words::{Question, QuestionReply};
@@ -54,6 +55,8 @@ pub(super) struct OwnerHost {
 struct Numbers {
     next: u64,
     open: BTreeSet<u64>,
+    /// Those that have ended, and of which the host was not told yet.
+    ended: Vec<u64>,
 }
 
 /// A question that is open until this is dropped.
@@ -218,11 +221,14 @@ impl OwnerHost {
 
 impl OpenQuestion<'_> {
     fn part(&self, question: &[u8], part: u32) -> Sent {
-        let numbers = self.owner.numbers.lock().expect(UNPOISONED);
+        let mut numbers = self.owner.numbers.lock().expect(UNPOISONED);
         let done_below = numbers.open.first().copied().unwrap_or(numbers.next);
+        numbers.ended.retain(|ended| *ended >= done_below);
+        let n_told = numbers.ended.len().min(MOST_DONE);
         Sent::Part {
             id: self.id,
             done_below,
+            done: numbers.ended.drain(..n_told).collect(),
             part,
             of: n_parts(question.len()),
             bytes: part_of(question, part).unwrap_or_default().to_vec(),
@@ -236,11 +242,8 @@ impl OpenQuestion<'_> {
 
 impl Drop for OpenQuestion<'_> {
     fn drop(&mut self) {
-        self.owner
-            .numbers
-            .lock()
-            .expect(UNPOISONED)
-            .open
-            .remove(&self.id);
+        let mut numbers = self.owner.numbers.lock().expect(UNPOISONED);
+        numbers.open.remove(&self.id);
+        numbers.ended.push(self.id);
     }
 }

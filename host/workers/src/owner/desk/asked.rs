@@ -11,7 +11,7 @@ use syft_runtime::wire::decode;
 use super::super::call::ToCall;
 use super::super::components::piece;
 use super::{Address, Desk, Stage};
-use crate::exchanges::Taken;
+use crate::exchanges::{Numbers, Taken};
 use crate::frame::{FRAME_BYTES, Frame, FrameAnswer, MOST_BYTES, Sent, VERSION};
 use crate::ledger::{BeatFacts, CallId, Claim, Profile, Readiness, WorkerId};
 use crate::names::{FOREIGN_REPLY, WorkerName};
@@ -85,11 +85,17 @@ impl Desk {
             Sent::Part {
                 id,
                 done_below,
+                done,
                 part,
                 of,
                 bytes,
             } => {
-                let numbers = (id, done_below);
+                let done = &done;
+                let numbers = Numbers {
+                    id,
+                    done_below,
+                    done,
+                };
                 let part = (part, of);
                 (
                     id,
