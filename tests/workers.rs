@@ -12,14 +12,27 @@ use fleet::{Fleet, Worker, app, unsigned_app};
 use gate::Gate;
 use hostile::n_queued;
 
-use crate::support::client::{call, send};
+use crate::support::client::{Sent, call, send};
 use crate::support::guests::guest;
 use crate::support::nats::NatsServer;
 use crate::support::site::Site;
+use crate::support::tools::certificate;
 use crate::support::{not_run, wait_for};
 
 /// Has requests wait for workers, so that what is answered was run by one.
 const ON_WORKERS_ALONE: &[&str] = &["--without-workers", "wait"];
+
+/// Installs an app that asks the gate.
+fn asking_app(fleet: &Fleet<'_>, gate: &Gate) {
+    let http = format!("[http]\nallow = ['{}']\n", gate.origin());
+    app(fleet, "asks", &guest("web"), &http);
+}
+
+/// Calls it.
+fn ask(site: &Site, gate: &Gate) -> Sent {
+    let body = format!(r#"{{"url": "{}/x"}}"#, gate.origin());
+    send(&site.rpc("asks"), "send", Some(body.as_bytes()))
+}
 
 #[test]
 fn calls_of_signed_apps_run_on_workers_and_commit_here() {
@@ -55,11 +68,9 @@ fn the_call_of_a_killed_worker_is_given_to_another() {
     };
     let mut workers = ["one", "two"].map(|name| Worker::start(&fleet, name, &[]));
     let gate = Gate::start();
-    let http = format!("[http]\nallow = ['{}']\n", gate.origin());
-    app(&fleet, "asks", &guest("web"), &http);
+    asking_app(&fleet, &gate);
     let _host = fleet.serve(ON_WORKERS_ALONE);
-    let body = format!(r#"{{"url": "{}/x"}}"#, gate.origin());
-    let sent = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
+    let sent = ask(&site, &gate);
     gate.wait_for(1);
     let running = fleet.running();
     let worker = workers.iter_mut().find(|worker| worker.name == running);
@@ -80,13 +91,11 @@ fn calls_go_on_when_the_server_comes_back() {
     };
     let _worker = Worker::start(&fleet, "one", &[]);
     let gate = Gate::start();
-    let http = format!("[http]\nallow = ['{}']\n", gate.origin());
-    app(&fleet, "asks", &guest("web"), &http);
+    asking_app(&fleet, &gate);
     app(&fleet, "counts", &guest("stateful"), "");
     let _host = fleet.serve(ON_WORKERS_ALONE);
     assert_eq!(call(&site.rpc("counts"), "count", "{}").text(), "1");
-    let body = format!(r#"{{"url": "{}/x"}}"#, gate.origin());
-    let sent = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
+    let sent = ask(&site, &gate);
     gate.wait_for(1);
     fleet.server.kill();
     gate.open();
@@ -139,11 +148,9 @@ fn a_stopped_worker_finishes_its_call_first() {
     };
     let worker = Worker::start(&fleet, "one", &[]);
     let gate = Gate::start();
-    let http = format!("[http]\nallow = ['{}']\n", gate.origin());
-    app(&fleet, "asks", &guest("web"), &http);
+    asking_app(&fleet, &gate);
     let _host = fleet.serve(ON_WORKERS_ALONE);
-    let body = format!(r#"{{"url": "{}/x"}}"#, gate.origin());
-    let sent = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
+    let sent = ask(&site, &gate);
     gate.wait_for(1);
     worker.ask_to_stop();
     worker.wait_for_log("it takes no more calls");
@@ -156,7 +163,7 @@ fn a_stopped_worker_finishes_its_call_first() {
 #[test]
 fn a_worker_is_reached_by_tls() {
     let site = Site::new();
-    let Some((certificate, key)) = fleet::certificate(&site) else {
+    let Some((certificate, key)) = certificate(&site) else {
         return not_run("there is no openssl");
     };
     let tls = Some((certificate.clone(), key));
@@ -196,13 +203,11 @@ fn a_call_that_waits_is_in_the_queue() {
     };
     let _worker = Worker::start(&fleet, "one", &["--concurrency", "1"]);
     let gate = Gate::start();
-    let http = format!("[http]\nallow = ['{}']\n", gate.origin());
-    app(&fleet, "asks", &guest("web"), &http);
+    asking_app(&fleet, &gate);
     let _host = fleet.serve(ON_WORKERS_ALONE);
-    let body = format!(r#"{{"url": "{}/x"}}"#, gate.origin());
-    let first = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
+    let first = ask(&site, &gate);
     gate.wait_for(1);
-    let second = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
+    let second = ask(&site, &gate);
     wait_for("a message in the queue", || {
         (n_queued(&fleet) == 1).then_some(())
     });

@@ -1,8 +1,5 @@
 //! What an owner allows, sees and is told.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use serde_json::json;
 
 use super::{SERVER, app, ask, send, start, start_with, url, wait_for_line};
@@ -11,6 +8,7 @@ use crate::support::guests::guest;
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::not_run;
 use crate::support::site::{OWNER, Site};
+use crate::support::tools::certificate;
 use crate::support::web::{WebServer, start_encrypted};
 
 #[test]
@@ -162,23 +160,4 @@ fn a_server_has_to_have_a_certificate_that_the_machine_trusts() {
     host.stop();
     let answer = send(&start(true), &origin);
     assert_eq!(answer["body"], "hello", "{answer}");
-}
-
-/// Makes a certificate of an address, which nobody has vouched for.
-fn certificate(site: &Site) -> Option<(PathBuf, PathBuf)> {
-    let [certificate, key] = ["certificate", "key"].map(|name| site.path().join(name));
-    let mut openssl = Command::new("openssl");
-    let curve = "ec_paramgen_curve:prime256v1";
-    openssl
-        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-days", "2"])
-        .args(["-pkeyopt", curve, "-subj", "/CN=test"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate);
-    let ended = openssl.output().ok()?;
-    assert!(ended.status.success(), "{ended:?}");
-    Some((certificate, key))
 }

@@ -45,9 +45,7 @@ impl RemoteWorker {
 
     /// Has a host give it all calls that can run elsewhere, and wait for it.
     pub fn give_to(&self, host: &mut Command) {
-        host.args(["--on-workers", "all", "--without-workers", "wait"]);
-        host.args(["--workers", &self.server.url(), "--workers-folder"]);
-        host.arg(self.server.folder());
+        give_calls(host, &self.server);
     }
 }
 
@@ -56,6 +54,13 @@ impl Drop for RemoteWorker {
         drop(self.worker.kill());
         drop(self.worker.wait());
     }
+}
+
+/// Has a host give all calls that can run elsewhere to the workers of a server, and wait for them.
+pub fn give_calls(host: &mut Command, server: &NatsServer) {
+    host.args(["--on-workers", "all", "--without-workers", "wait"]);
+    host.args(["--workers", &server.url(), "--workers-folder"]);
+    host.arg(server.folder());
 }
 
 /// Starts a worker that runs apps which nobody has signed. Its log goes into a folder.

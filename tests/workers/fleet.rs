@@ -223,22 +223,3 @@ fn command(fleet: &Fleet<'_>, name: &str, url: &str, options: &[&str]) -> Comman
         .stdin(Stdio::null());
     command
 }
-
-/// Makes a certificate of 127.0.0.1, which vouches for itself.
-pub(super) fn certificate(site: &Site) -> Option<(PathBuf, PathBuf)> {
-    let [certificate, key] = ["certificate", "key"].map(|name| site.path().join(name));
-    let mut openssl = Command::new("openssl");
-    let curve = "ec_paramgen_curve:prime256v1";
-    openssl
-        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-days", "2"])
-        .args(["-pkeyopt", curve, "-subj", "/CN=test"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate);
-    let ended = openssl.output().ok()?;
-    assert!(ended.status.success(), "{ended:?}");
-    Some((certificate, key))
-}

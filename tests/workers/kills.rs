@@ -10,7 +10,7 @@ use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::nats::NatsServer;
 use crate::support::random::Random;
-use crate::support::remote::spawn_worker;
+use crate::support::remote::{give_calls, spawn_worker};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
 
@@ -90,9 +90,7 @@ fn host(site: &Site, server: &NatsServer) -> Host {
     let mut command = syft_host(site);
     command.arg("run").arg(guest("stateful"));
     command.args(["--name", "app", "--allow-all-requested"]);
-    command.args(["--on-workers", "all", "--without-workers", "wait"]);
-    command.args(["--workers", &server.url(), "--workers-folder"]);
-    command.arg(server.folder());
+    give_calls(&mut command, server);
     command.args(["--email", OWNER, "--data-dir"]);
     command.arg(site.data_dir());
     Host::spawn(site, command)

@@ -11,7 +11,7 @@ use crate::support::client::{Sent, send};
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::nats::NatsServer;
-use crate::support::remote::spawn_worker;
+use crate::support::remote::{give_calls, spawn_worker};
 use crate::support::site::{OWNER, Site};
 
 const WORKERS: [&str; 4] = ["one", "two", "three", "four"];
@@ -131,9 +131,7 @@ fn host(site: &Site, server: Option<&NatsServer>) -> Host {
     command.arg("run").arg(guest("probe"));
     command.args(["--name", "app", "--allow-all-requested"]);
     if let Some(server) = server {
-        command.args(["--on-workers", "all", "--without-workers", "wait"]);
-        command.args(["--workers", &server.url(), "--workers-folder"]);
-        command.arg(server.folder());
+        give_calls(&mut command, server);
     }
     command.args(["--email", OWNER, "--data-dir"]);
     command.arg(site.data_dir());
