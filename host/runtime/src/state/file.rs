@@ -52,6 +52,11 @@ impl File {
         })
     }
 
+    /// Tells whether there is a disk to which what is written has to be forced.
+    pub(super) fn is_forced(&self) -> bool {
+        self.options.durability != Durability::None && !is_in_memory(&self.path)
+    }
+
     /// Returns the database. See [`File::state`].
     pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
         Ok(self.state()?.database)
@@ -77,6 +82,18 @@ impl File {
             return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
         }
         Ok(open.insert(current).state.clone())
+    }
+
+    /// Returns the layer above the file that is open. Whether that is still the one at its path is
+    /// found out when the changes are written.
+    pub(super) fn layer(&self) -> Result<Arc<Layer>, redb::Error> {
+        let open = self.lock();
+        let current = open.as_ref().filter(|open| !open.state.layer.is_lost());
+        if let Some(current) = current {
+            return Ok(Arc::clone(&current.state.layer));
+        }
+        drop(open);
+        Ok(self.state()?.layer)
     }
 
     /// Closes the database, so that the next look opens it anew. What lies above it is lost.
@@ -154,6 +171,12 @@ fn with_file(file: fs::File, options: &StoreOptions) -> Result<Database, Databas
     // power failed.
     builder.set_check_integrity_on_open(true);
     builder.create_with_backend(NoSyncBackend(file))
+}
+
+/// Tells whether a file lies in memory alone: it is lost with it, whatever is forced.
+fn is_in_memory(path: &Path) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    rustix::fs::statfs(path).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TMPFS))
 }
 
 fn number(path: &Path) -> io::Result<Number> {

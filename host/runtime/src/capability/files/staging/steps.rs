@@ -7,11 +7,13 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, fchmod, fdatasync, fstat, futimens, mkdirat, openat, renameat, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, fchmod, fdatasync, fstat, futimens, mkdirat, openat,
+    renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::super::datasites_dir::{DatasitesDir, Known, known, look_at};
+use super::super::guard::Guard;
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_at;
 use super::copies::{copy_bytes, times_of};
@@ -44,6 +46,38 @@ impl StagingPlace {
                 Err(error) => self.give_up(step, &path, error),
             }
         }
+        failpoint::reach(failpoint::Step::Applied, "");
+        Ok(())
+    }
+
+    /// Puts a staged file into its place, by one rename and as few looks as there can be.
+    ///
+    /// # Errors
+    /// It cannot be done in this way. Nothing was changed.
+    pub(super) fn put_first(
+        &self,
+        root: &DatasitesDir,
+        path: &GuestPath,
+        staged: &str,
+        guard: Option<&Guard>,
+    ) -> Result<(), Errno> {
+        let (folder, name) = root.open_parent(path)?;
+        if hands_down_rights(&folder) {
+            return Err(Errno::XDEV);
+        }
+        failpoint::reach(failpoint::Step::Applying, &path.text());
+        let before = stamp_at(folder.as_fd(), name)?;
+        // What is there, and no file of guests, stays.
+        let how = match before {
+            Some(_) => RenameFlags::empty(),
+            None => RenameFlags::NOREPLACE,
+        };
+        let own = guard.and_then(|guard| guard.own_write(path, before));
+        let renamed = renameat_with(self.folder(), staged, &folder, name, how);
+        if let Some(own) = own {
+            own.end(stamp_at(folder.as_fd(), name).ok().flatten());
+        }
+        renamed?;
         failpoint::reach(failpoint::Step::Applied, "");
         Ok(())
     }
