@@ -7,6 +7,7 @@ mod hostile;
 mod kills;
 mod scaling;
 mod showing;
+mod turns;
 
 use fleet::{Fleet, Worker, app, unsigned_app};
 use gate::Gate;
