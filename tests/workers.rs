@@ -1,6 +1,8 @@
 //! Calls on workers: a real NATS server, real workers, and signed apps with requests in the tree.
 
 mod accounts;
+mod another_host;
+mod by_hand;
 mod fleet;
 mod gate;
 mod hostile;

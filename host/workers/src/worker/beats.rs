@@ -62,6 +62,7 @@ impl Beats {
                     match say_hello(&self.options, &self.owner).await {
                         Ok(()) => {
                             tracing::info!("the owner's host gives it calls");
+                            self.owner.ask_again();
                             ticks.reset_immediately();
                         }
                         Err(NoReply::Dismissed(why)) => return WorkerError::Refused(why),
