@@ -108,7 +108,6 @@ fn kill(seed: u64, n_requests: usize, n_kills: usize) {
         return;
     };
     let mut random = Random(seed);
-    let start = std::time::Instant::now();
     let mut kills = [0; VICTIMS.len()];
     // While the last kills happen there is still something to do.
     let per_kill = n_requests.div_ceil(n_kills);
@@ -122,13 +121,6 @@ fn kill(seed: u64, n_requests: usize, n_kills: usize) {
         let victim = random.below(VICTIMS.len());
         machines.kill(victim);
         kills[victim] += 1;
-        eprintln!(
-            "{:?} {} {} {}",
-            start.elapsed(),
-            VICTIMS[victim],
-            sent.len(),
-            n_answered(&sent)
-        );
     }
     while sent.len() < n_requests {
         sent.push(count(&site, sent.len()));

@@ -15,6 +15,14 @@ use crate::words::{Beat, Question, QuestionReply};
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// What the owner's host replied to a beat.
+enum Replied {
+    Known,
+    Unknown,
+    /// Nothing yet. Whether it has arrived is not known: the next one says it all again.
+    Nothing,
+}
+
 /// How long one beat may take before another one is tried.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -56,8 +64,9 @@ impl Beats {
             let state = *changed.borrow_and_update();
             let apps = (told != Some(state)).then(|| self.programs.readiness());
             match self.beat(apps).await {
-                Ok(true) => told = Some(state),
-                Ok(false) => {
+                Ok(Replied::Known) => told = Some(state),
+                Ok(Replied::Nothing) => told = None,
+                Ok(Replied::Unknown) => {
                     told = None;
                     match say_hello(&self.options, &self.owner).await {
                         Ok(()) => {
@@ -75,11 +84,10 @@ impl Beats {
         }
     }
 
-    /// Tells whether the worker is known.
     async fn beat(
         &self,
         apps: Option<Vec<(syft_manifest::Digest, Option<String>)>>,
-    ) -> Result<bool, NoReply> {
+    ) -> Result<Replied, NoReply> {
         let beat = Beat {
             number: self.number.fetch_add(1, Ordering::Relaxed) + 1,
             claims: self.calls.claims(),
@@ -87,18 +95,17 @@ impl Beats {
         };
         let question = Question::Beat(beat);
         let Ok(reply) = timeout(ANSWER_WITHIN, self.owner.ask(&question)).await else {
-            // Whether it has arrived will be seen by the next one, which says it all again.
-            return Ok(true);
+            return Ok(Replied::Nothing);
         };
         match reply? {
             QuestionReply::Heard { void, apps } => {
                 self.calls.end(&void);
                 self.programs.follow(apps);
-                Ok(true)
+                Ok(Replied::Known)
             }
             QuestionReply::Unknown => {
                 self.calls.end_all();
-                Ok(false)
+                Ok(Replied::Unknown)
             }
             other => Err(NoReply::Refused(format!("it answers {other:?}"))),
         }
