@@ -84,6 +84,7 @@ impl Beats {
         }
     }
 
+    /// Beats once. Of components it says something only where that is new to the owner's host.
     async fn beat(
         &self,
         apps: Option<Vec<(syft_manifest::Digest, Option<String>)>>,
