@@ -74,7 +74,7 @@ pub(super) enum Committer {
 /// Changes on their way to the disk.
 pub(super) struct Forcing {
     /// Committed by who waits for them.
-    here: Option<CommitHere>,
+    here: Option<Box<CommitHere>>,
     result: oneshot::Receiver<Result<(), StoreError>>,
 }
 
@@ -265,12 +265,12 @@ impl Writer {
             Committer::Thread => None,
         };
         let here = match turn {
-            Some(turn) => Some(CommitHere {
+            Some(turn) => Some(Box::new(CommitHere {
                 job,
                 context: Arc::clone(&self.context),
                 committer: Arc::clone(&self.committer),
                 turn,
-            }),
+            })),
             None => {
                 let refused = thread.start_and_take(job, &self.context, &self.committer)?;
                 // It has panicked.
@@ -293,7 +293,7 @@ impl Drop for Writer {
             committer.jobs = None;
             committer.thread.take()
         };
-        thread.map(join);
+        join(thread);
     }
 }
 
@@ -314,7 +314,7 @@ impl CommitThread {
             return Ok(());
         }
         // The last one has ended or is about to. There is never a second one beside it.
-        self.thread.take().map(join);
+        join(self.thread.take());
         self.n_jobs = 0;
         let (jobs, receiver) = mpsc::channel();
         let (context, committer) = (Arc::clone(context), Arc::clone(committer));
@@ -342,8 +342,8 @@ impl CommitThread {
 }
 
 /// Waits for the end of a thread that takes no more jobs.
-fn join(thread: JoinHandle<()>) {
-    if thread.join().is_err() {
+fn join(thread: Option<JoinHandle<()>>) {
+    if thread.is_some_and(|thread| thread.join().is_err()) {
         tracing::error!("the thread that writes state has panicked");
     }
 }
