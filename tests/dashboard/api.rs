@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use serde_json::{Value, json};
 
 use super::{Opened, put_reader};
+use crate::packaging::manifests::metrics;
 use crate::serve::hello;
 use crate::support::client::call;
 use crate::support::http_client::open;
@@ -210,5 +211,8 @@ fn metrics_are_for_prometheus() {
     {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+    if let Some(names) = metrics(&text) {
+        assert!(names.contains(&"syft_host_calls".to_owned()), "{names:?}");
     }
 }

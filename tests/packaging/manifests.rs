@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::guests::repository;
 use crate::support::host::{Ended, output, syft_host};
-use crate::support::not_run;
 use crate::support::site::Site;
+use crate::support::{not_run, tell_not_run};
 
 /// What KEDA's manifests are checked by.
 const KEDA: &str = "@kubernetes-models/keda@2.0.0";
@@ -99,11 +99,23 @@ fn check(kind: &str, path: &Path) -> Option<Result<Value, String>> {
     })
 }
 
-/// Has the text read that Prometheus gets, and returns the names of its metrics.
+/// Has the text read that Prometheus gets, also by its own checker where that is installed, and
+/// returns the names of its metrics.
 pub fn metrics(text: &str) -> Option<Vec<String>> {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("metrics");
     fs::write(&path, text).unwrap();
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]);
+    promtool.stdin(File::open(&path).unwrap());
+    match promtool.output() {
+        Ok(checked) => {
+            let said = [checked.stdout, checked.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(checked.status.success() && said.is_empty(), "{said}");
+        }
+        Err(_) => tell_not_run("there is no promtool"),
+    }
     let families = check("prometheus", &path)?.unwrap();
     let families = families.as_array().unwrap().iter();
     Some(
