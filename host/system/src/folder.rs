@@ -151,11 +151,11 @@ fn names(path: &str) -> Result<impl Iterator<Item = &str> + Clone, SystemError> 
 
 /// Makes a FIFO, for tests.
 #[cfg(all(test, unix))]
-pub(crate) fn make_fifo(
-    path: &std::path::Path,
-    kind: rustix::fs::FileType,
-    mode: rustix::fs::Mode,
-) {
+pub(crate) fn make_fifo(path: &std::path::Path) {
+    use rustix::fs::{CWD, Mode};
     #[cfg(target_os = "linux")]
-    rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).expect("a FIFO");
+    let made = rustix::fs::mknodat(CWD, path, rustix::fs::FileType::Fifo, Mode::RWXU, 0);
+    #[cfg(not(target_os = "linux"))]
+    let made = rustix::fs::mkfifoat(CWD, path, Mode::RWXU);
+    made.expect("a FIFO");
 }

@@ -34,7 +34,13 @@ pub fn memory() -> Option<usize> {
     )]
     let done = unsafe {
         let at = (&raw mut bytes).cast();
-        libc::sysctlbyname(c"hw.memsize".as_ptr(), at, &raw mut size, std::ptr::null_mut(), 0)
+        libc::sysctlbyname(
+            c"hw.memsize".as_ptr(),
+            at,
+            &raw mut size,
+            std::ptr::null_mut(),
+            0,
+        )
     };
     (done == 0).then_some(usize::try_from(bytes).ok()?)
 }

@@ -109,9 +109,28 @@ mod tests {
     #[test]
     fn what_windows_reads_as_something_else_is_refused_there() {
         for name in [
-            "a\\b", "c:", "a:stream", "a.", "a ", "con", "CON", "nul.txt", "Aux.tar.gz", "com1",
-            "LPT9.log", "com\u{b9}", "conin$", "con .txt", "a?", "a*", "a|b", "a\"", "<a", "a\n",
-            "\u{1f}", "com0",
+            "a\\b",
+            "c:",
+            "a:stream",
+            "a.",
+            "a ",
+            "con",
+            "CON",
+            "nul.txt",
+            "Aux.tar.gz",
+            "com1",
+            "LPT9.log",
+            "com\u{b9}",
+            "conin$",
+            "con .txt",
+            "a?",
+            "a*",
+            "a|b",
+            "a\"",
+            "<a",
+            "a\n",
+            "\u{1f}",
+            "com0",
         ] {
             assert_eq!(
                 NameRule::Windows.check(name),
@@ -121,8 +140,18 @@ mod tests {
             assert_eq!(NameRule::Unix.check(name), Ok(()), "{name:?}");
         }
         for name in [
-            "a", "console", "com", "com10", "nulls.txt", ".hidden", "a..b", " a", "auxiliary",
-            "alice@example.org", "syft.pub.yaml", "a~1",
+            "a",
+            "console",
+            "com",
+            "com10",
+            "nulls.txt",
+            ".hidden",
+            "a..b",
+            " a",
+            "auxiliary",
+            "alice@example.org",
+            "syft.pub.yaml",
+            "a~1",
         ] {
             assert_eq!(NameRule::Windows.check(name), Ok(()), "{name:?}");
         }

@@ -123,8 +123,8 @@ fn below(root: &Path, path: &Path) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;
 
     use super::*;
@@ -161,7 +161,11 @@ mod tests {
         let watch = TreeWatch::start(site.path(), observer).expect("it can be watched");
         let path = site.path().join("sender/x.request");
         fs::write(site.path().join("sender/x.tmp"), "text").expect("a file");
-        wait_for(&told, "sender/x.tmp", &[ChangeKind::Made, ChangeKind::Written]);
+        wait_for(
+            &told,
+            "sender/x.tmp",
+            &[ChangeKind::Made, ChangeKind::Written],
+        );
         fs::rename(site.path().join("sender/x.tmp"), &path).expect("renamed");
         wait_for(
             &told,

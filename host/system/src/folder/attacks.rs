@@ -164,7 +164,11 @@ fn names_that_are_none_are_refused<F: Tested>() {
     }
     for path in ["/", "a/", "/a", "a//b", "a/../b", "..", "a/./b", "a/b\0"] {
         let refused = SystemError::BadName;
-        assert_eq!(folder.open_folder_below(path).err(), Some(refused), "{path:?}");
+        assert_eq!(
+            folder.open_folder_below(path).err(),
+            Some(refused),
+            "{path:?}"
+        );
         let opened = folder.open_file_below(path, Open::READ);
         assert_eq!(opened.err(), Some(refused), "{path:?}");
     }
@@ -219,11 +223,16 @@ fn a_new_file_takes_nobodys_place<F: Tested>() {
     let new = Open::WRITE.create(Create::New);
     let error = folder.open_file("f", new).err();
     assert_eq!(error, Some(SystemError::Exists));
-    let mut made = folder.open_file("g", new.private().sync_data()).expect("made");
+    let mut made = folder
+        .open_file("g", new.private().sync_data())
+        .expect("made");
     made.file.write_all(b"ours").expect("written");
     drop(made);
     let both = Open::READ_WRITE.create(Create::IfMissing).sync_all();
-    assert_eq!(text(folder.open_file("g", both).expect("it is there")), "ours");
+    assert_eq!(
+        text(folder.open_file("g", both).expect("it is there")),
+        "ours"
+    );
     assert_eq!(text(folder.open_file("h", both).expect("made")), "");
     let open = folder.open_file("f", Open::READ).expect("it is there");
     assert_eq!(text(open), "theirs");
@@ -272,7 +281,10 @@ fn files_are_moved_and_folders_never<F: Tested>() {
     assert_eq!(error, Some(SystemError::IsAFolder));
     let error = folder.rename_file("none", &folder, "z").err();
     assert_eq!(error, Some(SystemError::NotFound));
-    assert!(folder.look("z").is_err(), "nothing is left of a failed move");
+    assert!(
+        folder.look("z").is_err(),
+        "nothing is left of a failed move"
+    );
     assert!(folder.look("full").expect("it stays").is_folder());
 }
 
@@ -281,13 +293,23 @@ fn folders_and_files_are_removed_as_what_they_are<F: Tested>() {
     fs::create_dir_all(site.path().join("full/x")).expect("folders");
     fs::write(site.path().join("f"), "").expect("a file");
     let folder = F::open_ambient(site.path()).expect("it opens");
-    assert_eq!(folder.remove_folder("full").err(), Some(SystemError::NotEmpty));
-    assert_eq!(folder.remove_folder("f").err(), Some(SystemError::NotAFolder));
+    assert_eq!(
+        folder.remove_folder("full").err(),
+        Some(SystemError::NotEmpty)
+    );
+    assert_eq!(
+        folder.remove_folder("f").err(),
+        Some(SystemError::NotAFolder)
+    );
     assert!(folder.remove_file("full").is_err());
     let missing = Some(SystemError::NotFound);
     assert_eq!(folder.remove_file("none").err(), missing);
     assert_eq!(folder.remove_folder("none").err(), missing);
-    folder.open_folder("full").expect("it stays").remove_folder("x").expect("empty");
+    folder
+        .open_folder("full")
+        .expect("it stays")
+        .remove_folder("x")
+        .expect("empty");
     folder.remove_folder("full").expect("empty now");
     folder.remove_file("f").expect("a file");
     assert_eq!(folder.entries().expect("listed"), Vec::new());
@@ -305,8 +327,12 @@ fn another_file_of_the_name_is_another_one<F: Tested>() {
     assert_ne!(one.id, two.id);
     assert_eq!(one.id.device, two.id.device);
     // What may have other times by a trick is known by its change.
-    let file = fs::File::options().write(true).open(&path).expect("it opens");
-    file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("set");
+    let file = fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("it opens");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .expect("set");
     let three = folder.look("f").expect("there");
     assert_eq!(three.modified, crate::FileTime::default());
     assert_ne!(three.changed, three.modified);

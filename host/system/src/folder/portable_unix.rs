@@ -1,7 +1,6 @@
 //! What the portable folders need besides cap-std on Unix.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat};
@@ -117,5 +116,5 @@ pub(super) fn hands_down_rights(dir: &Dir) -> bool {
     let is_set_group = dir
         .dir_metadata()
         .is_ok_and(|found| found.mode() & 0o2000 != 0);
-    is_set_group || crate::rights::has_default_list(dir.as_fd())
+    is_set_group || crate::rights::has_default_list(std::os::fd::AsFd::as_fd(dir))
 }

@@ -8,8 +8,6 @@ use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rustix::fs::{FileType, Mode};
-
 use super::super::{Create, Open};
 use super::{Tested, site, text};
 use crate::{FileKind, SystemError};
@@ -49,7 +47,9 @@ fn no_link_is_followed_at_any_level<F: Tested>() {
         assert_eq!(opened, Some(SystemError::Link), "{name}");
         let written = folder.open_file(name, Open::WRITE.create(Create::IfMissing));
         assert_eq!(written.err(), Some(SystemError::Link), "{name}");
-        let new = folder.open_file(name, Open::WRITE.create(Create::New)).err();
+        let new = folder
+            .open_file(name, Open::WRITE.create(Create::New))
+            .err();
         assert_eq!(new, Some(SystemError::Exists), "{name}");
         assert_eq!(folder.make_folder(name).err(), Some(SystemError::Exists));
     }
@@ -62,7 +62,10 @@ fn no_link_is_followed_at_any_level<F: Tested>() {
         "loop/x",
         "dangling/x",
     ] {
-        assert!(is_for_a_link(folder.open_folder_below(path).err()), "{path}");
+        assert!(
+            is_for_a_link(folder.open_folder_below(path).err()),
+            "{path}"
+        );
         let opened = folder.open_file_below(path, Open::READ).err();
         assert!(is_for_a_link(opened), "{path}");
         let made = folder.open_file_below(path, Open::WRITE.create(Create::IfMissing));
@@ -88,14 +91,19 @@ fn links_are_looked_at_removed_and_replaced_themselves<F: Tested>() {
     folder.remove_folder("d").expect_err("a link is no folder");
     folder.remove_file("d").expect("removed");
     fs::write(site.path().join("f"), "ours").expect("a file");
-    folder.rename_file("f", &folder, "m").expect("in the place of the link");
-    assert_eq!(text(folder.open_file("m", Open::READ).expect("a file")), "ours");
+    folder
+        .rename_file("f", &folder, "m")
+        .expect("in the place of the link");
+    assert_eq!(
+        text(folder.open_file("m", Open::READ).expect("a file")),
+        "ours"
+    );
     assert_eq!(fs::read_to_string(&target).expect("there"), "theirs");
 }
 
 fn fifos_and_sockets_are_neither_opened_nor_waited_for<F: Tested>() {
     let site = site();
-    super::super::make_fifo(&site.path().join("fifo"), FileType::Fifo, Mode::RWXU);
+    super::super::make_fifo(&site.path().join("fifo"));
     let _socket = UnixListener::bind(site.path().join("socket")).expect("a socket");
     let folder = F::open_ambient(site.path()).expect("it opens");
     for name in ["fifo", "socket"] {
