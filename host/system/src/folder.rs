@@ -14,13 +14,19 @@ mod portable;
 mod portable_unix;
 #[cfg(windows)]
 mod portable_windows;
+#[cfg(test)]
+mod slices;
+#[cfg(all(target_os = "linux", any(test, not(feature = "portable"))))]
+mod slices_linux;
+#[cfg(any(test, feature = "portable", not(target_os = "linux")))]
+mod slices_portable;
 
 use std::fs::File;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
-pub use linux::{Folder, Listing};
+pub use {linux::Folder, linux::Listing, slices_linux::Cursor};
 #[cfg(any(feature = "portable", not(target_os = "linux")))]
-pub use portable::{Folder, Listing};
+pub use {portable::Folder, portable::Listing, slices_portable::Cursor};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) use linux::look_at_file;
@@ -44,6 +50,15 @@ pub struct Entry {
     /// Its name; `None` where that is no text, so that nobody can name it.
     pub name: Option<String>,
     /// What it is; `None` where the file system does not say while listing.
+    pub kind: Option<FileKind>,
+}
+
+/// Something in a folder that is read in slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryRef<'a> {
+    /// As in [`Entry`].
+    pub name: Option<&'a str>,
+    /// As in [`Entry`].
     pub kind: Option<FileKind>,
 }
 

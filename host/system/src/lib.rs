@@ -26,7 +26,7 @@ pub mod watch;
 mod windows;
 
 pub use error::SystemError;
-pub use folder::{Create, Entry, Folder, Listing, Open, OpenedFile};
+pub use folder::{Create, Cursor, Entry, EntryRef, Folder, Listing, Open, OpenedFile};
 pub use found::{FileId, FileKind, FileTime, Found};
 
 /// Which implementation this program has: `linux` or `portable`.

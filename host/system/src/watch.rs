@@ -152,13 +152,29 @@ mod tests {
         }
     }
 
+    fn watch(folder: &Path) -> (TreeWatch, Receiver<(String, ChangeKind)>) {
+        let (sender, told) = channel();
+        let observer = Arc::new(Told(Mutex::new(sender)));
+        let watch = TreeWatch::start(folder, observer).expect("it can be watched");
+        (watch, told)
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_told() {
+        let site = tempfile::tempdir().expect("a folder");
+        let (_watch, told) = watch(site.path());
+        let path = site.path().join("x");
+        fs::write(&path, "text").expect("a file");
+        wait_for(&told, "/x", &[ChangeKind::Made, ChangeKind::Written]);
+        fs::remove_file(&path).expect("removed");
+        wait_for(&told, "/x", &[ChangeKind::Gone]);
+    }
+
     #[test]
     fn what_comes_and_goes_at_any_depth_is_told() {
         let site = tempfile::tempdir().expect("a folder");
         fs::create_dir(site.path().join("sender")).expect("a folder");
-        let (sender, told) = channel();
-        let observer = Arc::new(Told(Mutex::new(sender)));
-        let watch = TreeWatch::start(site.path(), observer).expect("it can be watched");
+        let (_watch, told) = watch(site.path());
         let path = site.path().join("sender/x.request");
         fs::write(site.path().join("sender/x.tmp"), "text").expect("a file");
         wait_for(
@@ -174,7 +190,6 @@ mod tests {
         );
         fs::remove_file(&path).expect("removed");
         wait_for(&told, "sender/x.request", &[ChangeKind::Gone]);
-        drop(watch);
     }
 
     #[test]

@@ -178,7 +178,9 @@ fn names_that_are_none_are_refused<F: Tested>() {
 fn names_and_paths_that_are_too_long_are_refused<F: Tested>() {
     let site = site();
     let folder = F::open_ambient(site.path()).expect("it opens");
-    let (long, longer) = ("a".repeat(255), "a".repeat(256));
+    // Wine tells no path of more than 260.
+    let n_longest = if cfg!(windows) { 150 } else { 255 };
+    let (long, longer) = ("a".repeat(n_longest), "a".repeat(256));
     let made = folder.open_file(&long, Open::WRITE.create(Create::New));
     made.expect("as long as can be");
     assert!(folder.look(&long).is_ok());

@@ -154,7 +154,7 @@ impl Folder {
         Ok(Listing(Dir::new(self.reopen()?)?))
     }
 
-    fn reopen(&self) -> Result<OwnedFd, SystemError> {
+    pub(super) fn reopen(&self) -> Result<OwnedFd, SystemError> {
         Ok(openat(&self.0, ".", TO_READ, Mode::empty())?)
     }
 
@@ -385,7 +385,7 @@ fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemErr
     })
 }
 
-fn kind(kind: FileType) -> Option<FileKind> {
+pub(super) fn kind(kind: FileType) -> Option<FileKind> {
     Some(match kind {
         FileType::RegularFile => FileKind::File,
         FileType::Directory => FileKind::Folder,
