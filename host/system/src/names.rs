@@ -79,7 +79,7 @@ fn is_device(name: &str) -> bool {
             (Some('0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}'), None)
         )
     };
-    NUMBERED_DEVICES.iter().any(|device| numbered(device))
+    NUMBERED_DEVICES.iter().any(numbered)
 }
 
 /// Returns what two names have in common that any system may take for one: without case. For
