@@ -6,6 +6,8 @@
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod costs;
 #[cfg(all(target_os = "linux", any(test, not(feature = "portable"))))]
 #[cfg_attr(
     feature = "portable",
@@ -71,6 +73,7 @@ pub struct EntryRef<'a> {
 pub struct Open {
     pub(crate) read: bool,
     pub(crate) write: bool,
+    pub(crate) append: bool,
     pub(crate) create: Create,
     pub(crate) is_private: bool,
     pub(crate) sync: Sync,
@@ -99,6 +102,7 @@ impl Open {
     pub const READ: Self = Self {
         read: true,
         write: false,
+        append: false,
         create: Create::Never,
         is_private: false,
         sync: Sync::None,
@@ -115,6 +119,12 @@ impl Open {
     pub const READ_WRITE: Self = Self {
         write: true,
         ..Self::READ
+    };
+
+    /// To write behind what is there, wherever that ends by then.
+    pub const APPEND: Self = Self {
+        append: true,
+        ..Self::WRITE
     };
 
     /// Says whether it is made.
@@ -148,6 +158,27 @@ impl Open {
             sync: Sync::All,
             ..self
         }
+    }
+}
+
+impl Folder {
+    /// Opens a folder below this one by its names, and makes those that are missing.
+    ///
+    /// # Errors
+    /// One of them is a link or no folder, or cannot be made.
+    pub fn open_or_make<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, SystemError> {
+        let mut folder = self.try_clone()?;
+        for name in names {
+            match folder.make_folder(name) {
+                Ok(()) | Err(SystemError::Exists) => {}
+                Err(error) => return Err(error),
+            }
+            folder = folder.open_folder(name)?;
+        }
+        Ok(folder)
     }
 }
 

@@ -9,6 +9,7 @@
 //! It does not know what a request, an app or a grant is, reads no environment and starts no thread
 //! but those of notify.
 
+pub mod copy;
 mod error;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
 mod exact;
@@ -18,9 +19,11 @@ pub mod lock;
 pub mod machine;
 pub mod names;
 pub mod places;
+pub mod positions;
 pub mod private;
 pub mod replace;
-mod rights;
+pub mod rights;
+mod shortcomings;
 pub mod watch;
 #[cfg(windows)]
 mod windows;
@@ -28,6 +31,7 @@ mod windows;
 pub use error::SystemError;
 pub use folder::{Create, Cursor, Entry, EntryRef, Folder, Listing, Open, OpenedFile};
 pub use found::{FileId, FileKind, FileTime, Found};
+pub use shortcomings::shortcomings;
 
 /// Which implementation this program has: `linux` or `portable`.
 pub const IMPLEMENTATION: &str = if cfg!(all(target_os = "linux", not(feature = "portable"))) {

@@ -116,6 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn missing_folders_are_made_and_files_are_in_the_way() {
+        let site = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let names = || ["a", "b"].into_iter();
+        let made = folder.open_or_make(names()).expect("made");
+        replace(&made, "f", b"text").expect("written");
+        let again = folder.open_or_make(names()).expect("it is there");
+        assert!(again.look("f").is_ok());
+        let error = folder.open_or_make(["a", "b", "f"].into_iter()).err();
+        assert_eq!(error, Some(SystemError::NotAFolder));
+    }
+
+    #[test]
     fn a_folder_is_not_replaced() {
         let site = tempfile::tempdir().expect("a folder");
         let folder = Folder::open_ambient(site.path()).expect("it opens");

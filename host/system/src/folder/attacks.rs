@@ -23,7 +23,7 @@ use super::{Create, Entry, Open, OpenedFile};
 use crate::{FileKind, Found, SystemError};
 
 /// What each implementation can do, for tests alone: programs have one of them.
-trait Tested: Sized {
+pub(super) trait Tested: Sized {
     fn open_ambient(path: &Path) -> Result<Self, SystemError>;
     fn open_folder(&self, name: &str) -> Result<Self, SystemError>;
     fn open_folder_below(&self, path: &str) -> Result<Self, SystemError>;
@@ -99,6 +99,7 @@ with_each! {
     names_and_paths_that_are_too_long_are_refused,
     what_is_missing_or_in_the_way_is_said,
     a_new_file_takes_nobodys_place,
+    what_is_appended_comes_last,
     folders_are_listed_without_dots,
     files_are_moved_and_folders_never,
     folders_and_files_are_removed_as_what_they_are,
@@ -109,6 +110,8 @@ with_each! {
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 fn site() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -238,6 +241,22 @@ fn a_new_file_takes_nobodys_place<F: Tested>() {
     assert_eq!(text(folder.open_file("h", both).expect("made")), "");
     let open = folder.open_file("f", Open::READ).expect("it is there");
     assert_eq!(text(open), "theirs");
+}
+
+fn what_is_appended_comes_last<F: Tested>() {
+    let site = site();
+    fs::write(site.path().join("f"), "one").expect("a file");
+    let folder = F::open_ambient(site.path()).expect("it opens");
+    let open = || folder.open_file("f", Open::APPEND).expect("it is there");
+    let (mut one, mut other) = (open(), open());
+    other.file.write_all(b" two").expect("written");
+    one.file.write_all(b" three").expect("written");
+    let open = folder.open_file("f", Open::READ).expect("it is there");
+    assert_eq!(text(open), "one two three");
+    let made = folder.open_file("g", Open::APPEND.create(Create::IfMissing));
+    assert_eq!(made.expect("made").found.bytes, 0);
+    let missing = folder.open_file("h", Open::APPEND).err();
+    assert_eq!(missing, Some(SystemError::NotFound));
 }
 
 fn folders_are_listed_without_dots<F: Tested>() {

@@ -297,6 +297,9 @@ fn flags(open: Open) -> (OFlags, Mode) {
         (false, true) => OFlags::WRONLY,
         _ => OFlags::RDONLY,
     };
+    if open.append {
+        flags |= OFlags::APPEND;
+    }
     flags |= match open.create {
         Create::Never => OFlags::empty(),
         Create::IfMissing => OFlags::CREATE,

@@ -289,7 +289,8 @@ fn options(open: Open) -> OpenOptions {
     let mut options = OpenOptions::new();
     options
         .read(open.read)
-        .write(open.write)
+        .write(open.write && !open.append)
+        .append(open.append)
         .create(open.create == Create::IfMissing)
         .create_new(open.create == Create::New)
         .follow(FollowSymlinks::No)
@@ -298,7 +299,7 @@ fn options(open: Open) -> OpenOptions {
         .dsync(open.sync == Sync::Data)
         .sync(open.sync == Sync::All);
     // A library asks for a right to write where a file is made.
-    if open.create != Create::Never && !open.write {
+    if open.create != Create::Never && !(open.write || open.append) {
         options.write(true);
     }
     os::complete(&mut options, open);
