@@ -1,7 +1,7 @@
 //! An open folder, and what is done in it by one name at a time.
 //!
 //! Whoever writes into the datasites tree may put a link, a FIFO or a folder where a file was, at
-//! any moment. So a [`Folder`] takes names, opens each from the folder before it, follows no link,
+//! any moment. So a [`Dir`] takes names, opens each from the folder before it, follows no link,
 //! and tells what it opened by looking at what is open.
 
 #[cfg(test)]
@@ -30,16 +30,16 @@ mod slices_portable;
 use std::fs::File;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
-pub use {linux::Folder, linux::Listing, slices_linux::Cursor};
+pub use {linux::Dir, linux::DirEntries, slices_linux::DirCursor};
 #[cfg(any(feature = "portable", not(target_os = "linux")))]
-pub use {portable::Folder, portable::Listing, slices_portable::Cursor};
+pub use {portable::Dir, portable::DirEntries, slices_portable::DirCursor};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) use linux::look_at_file;
 #[cfg(any(feature = "portable", not(target_os = "linux")))]
 pub(crate) use portable::look_at_file;
 
-use crate::{FileKind, Found, SystemError};
+use crate::{FileType, Stat, SystemError};
 
 /// A file that was opened, and what it was then. It is a regular one.
 #[derive(Debug)]
@@ -47,25 +47,25 @@ pub struct OpenedFile {
     /// The file.
     pub file: File,
     /// What it was when it was opened.
-    pub found: Found,
+    pub found: Stat,
 }
 
 /// Something in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirEntry {
     /// Its name; `None` where that is no text, so that nobody can name it.
     pub name: Option<String>,
     /// What it is; `None` where the file system does not say while listing.
-    pub kind: Option<FileKind>,
+    pub kind: Option<FileType>,
 }
 
 /// Something in a folder that is read in slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryRef<'a> {
-    /// As in [`Entry`].
+pub struct DirEntryRef<'a> {
+    /// As in [`DirEntry`].
     pub name: Option<&'a str>,
-    /// As in [`Entry`].
-    pub kind: Option<FileKind>,
+    /// As in [`DirEntry`].
+    pub kind: Option<FileType>,
 }
 
 /// How a file is opened.
@@ -161,7 +161,7 @@ impl Open {
     }
 }
 
-impl Folder {
+impl Dir {
     /// Opens a folder below this one by its names, and makes those that are missing.
     ///
     /// # Errors
@@ -183,12 +183,12 @@ impl Folder {
 }
 
 /// Passes on a file that is a regular one.
-fn regular(file: File, found: Found) -> Result<OpenedFile, SystemError> {
+fn regular(file: File, found: Stat) -> Result<OpenedFile, SystemError> {
     match found.kind {
-        FileKind::File => Ok(OpenedFile { file, found }),
-        FileKind::Folder => Err(SystemError::IsAFolder),
-        FileKind::Link => Err(SystemError::Link),
-        FileKind::Other => Err(SystemError::NotAFile),
+        FileType::File => Ok(OpenedFile { file, found }),
+        FileType::Folder => Err(SystemError::IsAFolder),
+        FileType::Link => Err(SystemError::Link),
+        FileType::Other => Err(SystemError::NotAFile),
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a look at something tells of it. A link is looked at itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct Stat {
     /// What it is.
-    pub kind: FileKind,
+    pub kind: FileType,
     /// Its size.
     pub bytes: u64,
     /// Which one it is.
@@ -15,21 +15,21 @@ pub struct Found {
     pub links: u64,
     /// When its content was last changed, or is said to have been: whoever may write to it can set
     /// it.
-    pub modified: FileTime,
+    pub modified: StatTime,
     /// When anything about it was last changed, which nobody can set. Where the file system does
     /// not say, it is as `modified`.
-    pub changed: FileTime,
+    pub changed: StatTime,
     /// When it was last read, where the system keeps count of that.
-    pub accessed: FileTime,
+    pub accessed: StatTime,
     /// When it was made, where the file system says.
-    pub born: Option<FileTime>,
+    pub born: Option<StatTime>,
     /// Its rights as Unix has them: type and mode. On Windows they say whether it is read-only.
     pub mode: u32,
 }
 
 /// What something in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileKind {
+pub enum FileType {
     /// A regular file.
     File,
     /// A folder.
@@ -51,22 +51,22 @@ pub struct FileId {
 
 /// A time of a file, since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileTime {
+pub struct StatTime {
     /// Whole seconds; negative before 1970.
     pub seconds: i64,
     /// And nanoseconds, always forward.
     pub nanos: u32,
 }
 
-impl Found {
+impl Stat {
     /// Tells whether it is a regular file.
     pub fn is_file(&self) -> bool {
-        self.kind == FileKind::File
+        self.kind == FileType::File
     }
 
     /// Tells whether it is a folder.
     pub fn is_folder(&self) -> bool {
-        self.kind == FileKind::Folder
+        self.kind == FileType::Folder
     }
 
     /// Tells whether it is a regular file of one name: none that also lies elsewhere.
@@ -75,7 +75,7 @@ impl Found {
     }
 }
 
-impl FileTime {
+impl StatTime {
     /// Returns the time in nanoseconds since 1970.
     pub fn nanos_since_1970(self) -> i128 {
         i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
@@ -93,7 +93,7 @@ impl FileTime {
     }
 }
 
-impl From<SystemTime> for FileTime {
+impl From<SystemTime> for StatTime {
     fn from(time: SystemTime) -> Self {
         let after = |time: Duration| Self {
             seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
@@ -121,15 +121,15 @@ mod tests {
     #[test]
     fn times_are_the_same_there_and_back() {
         for (seconds, nanos) in [(0, 0), (5, 700), (-1, 0), (-1, 999_999_900), (-7, 300)] {
-            let time = FileTime { seconds, nanos };
+            let time = StatTime { seconds, nanos };
             let there = time.system_time().expect("a time");
-            assert_eq!(FileTime::from(there), time);
+            assert_eq!(StatTime::from(there), time);
         }
     }
 
     #[test]
     fn nanoseconds_count_forward_before_1970_too() {
-        let time = FileTime {
+        let time = StatTime {
             seconds: -1,
             nanos: 1,
         };

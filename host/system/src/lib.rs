@@ -29,8 +29,8 @@ pub mod watch;
 mod windows;
 
 pub use error::SystemError;
-pub use folder::{Create, Cursor, Entry, EntryRef, Folder, Listing, Open, OpenedFile};
-pub use found::{FileId, FileKind, FileTime, Found};
+pub use folder::{Create, Dir, DirCursor, DirEntries, DirEntry, DirEntryRef, Open, OpenedFile};
+pub use found::{FileId, FileType, Stat, StatTime};
 pub use shortcomings::shortcomings;
 
 /// Which implementation this program has: `linux` or `portable`.

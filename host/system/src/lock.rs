@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
-use crate::Folder;
+use crate::Dir;
 
 /// Keeps others from holding the same lock, until it is dropped.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub fn try_for(path: &Path) -> io::Result<Option<Lock>> {
 /// # Errors
 /// The system or its file system does not lock folders.
 #[cfg(unix)]
-pub fn try_for_folder(folder: &Folder) -> io::Result<Option<Lock>> {
+pub fn try_for_folder(folder: &Dir) -> io::Result<Option<Lock>> {
     try_lock(File::try_from(folder)?)
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_folder_has_one_too() {
         let site = tempfile::tempdir().expect("a folder");
-        let open = || Folder::open_ambient(site.path()).expect("it opens");
+        let open = || Dir::open_ambient(site.path()).expect("it opens");
         let held = try_for_folder(&open()).expect("asked").expect("it is free");
         assert!(try_for_folder(&open()).expect("asked").is_none());
         drop(held);

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use crate::FileKind;
+use crate::FileType;
 
 /// How the names of files begin that were not written to the end.
 pub const UNFINISHED: &str = ".new-";
@@ -76,7 +76,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
     );
     let file = options.open(path)?;
-    if crate::folder::look_at_file(&file)?.kind != FileKind::File {
+    if crate::folder::look_at_file(&file)?.kind != FileType::File {
         return Err(io::Error::other("it is no file"));
     }
     let mut bytes = Vec::new();
@@ -94,7 +94,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// The folder cannot be listed.
 pub fn stamp(folder: &Path) -> io::Result<u64> {
-    let opened = crate::Folder::open_ambient(folder)?;
+    let opened = crate::Dir::open_ambient(folder)?;
     let mut stamp = DefaultHasher::new();
     for entry in opened.list()? {
         let Some(name) = entry?.name else { continue };
@@ -121,7 +121,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    Ok(crate::Folder::open_ambient(folder)?.force()?)
+    Ok(crate::Dir::open_ambient(folder)?.force()?)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 
 use uuid::Uuid;
 
-use crate::{Create, Folder, Open, SystemError};
+use crate::{Create, Dir, Open, SystemError};
 
 /// Writes a file unless something of that name is there.
 ///
 /// # Errors
 /// It cannot be made or written.
-pub fn create_new(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
+pub fn create_new(folder: &Dir, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
     match folder.open_file(name, Open::WRITE.create(Create::New)) {
         Ok(mut opened) => Ok(opened.file.write_all(bytes)?),
         Err(SystemError::Exists) => Ok(()),
@@ -23,7 +23,7 @@ pub fn create_new(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), Syste
 ///
 /// # Errors
 /// It cannot be written, or a folder has the name.
-pub fn replace(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
+pub fn replace(folder: &Dir, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
     replace_after(folder, name, bytes, |_| Ok(())).map(drop)
 }
 
@@ -31,7 +31,7 @@ pub fn replace(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), SystemEr
 ///
 /// # Errors
 /// As there.
-pub fn replace_forced(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
+pub fn replace_forced(folder: &Dir, name: &str, bytes: &[u8]) -> Result<(), SystemError> {
     replace_after(folder, name, bytes, File::sync_all)?;
     folder.force()
 }
@@ -41,7 +41,7 @@ pub fn replace_forced(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), S
 /// # Errors
 /// As there, and what `finish` says.
 pub fn replace_after(
-    folder: &Folder,
+    folder: &Dir,
     name: &str,
     bytes: &[u8],
     finish: impl FnOnce(&File) -> io::Result<()>,
@@ -65,7 +65,7 @@ pub fn replace_after(
 /// Makes a temporary file. Sync ignores names that end in `.tmp`, and acts on all that end in
 /// `.response`. What has the name already is left from a crash or planted by a stranger: it is never
 /// opened, and a folder is left alone, since there is no bound to what may be in it.
-fn create(folder: &Folder, name: &str) -> Result<(File, String), SystemError> {
+fn create(folder: &Dir, name: &str) -> Result<(File, String), SystemError> {
     let create = |name: String| {
         let opened = folder.open_file(&name, Open::WRITE.create(Create::New))?;
         Ok((opened.file, name))
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whole_and_nothing_is_left() {
         let site = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         replace(&folder, "f", b"one").expect("written");
         replace_forced(&folder, "f", b"two").expect("replaced");
         assert_eq!(fs::read(site.path().join("f")).expect("there"), b"two");
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_planted_under_the_temporary_name_is_not_written_to() {
         let site = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         let planted = site.path().join("f.tmp");
         fs::create_dir(&planted).expect("a folder");
         replace(&folder, "f", b"text").expect("written");
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn missing_folders_are_made_and_files_are_in_the_way() {
         let site = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         let names = || ["a", "b"].into_iter();
         let made = folder.open_or_make(names()).expect("made");
         replace(&made, "f", b"text").expect("written");
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_folder_is_not_replaced() {
         let site = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         fs::create_dir(site.path().join("f")).expect("a folder");
         replace(&folder, "f", b"text").expect_err("a folder is there");
         assert_eq!(fs::read_dir(site.path()).expect("listed").count(), 1);

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 
-use crate::{Found, SystemError};
+use crate::{Stat, SystemError};
 
 /// Gives a file the rights of another one, as far as a mode says them: on Windows, whether it may be
 /// written.
 ///
 /// # Errors
 /// The file is not ours.
-pub fn copy(from: &Found, to: &File) -> Result<(), SystemError> {
+pub fn copy(from: &Stat, to: &File) -> Result<(), SystemError> {
     #[cfg(unix)]
     let rights = std::os::unix::fs::PermissionsExt::from_mode(from.mode & 0o7777);
     #[cfg(windows)]
@@ -32,16 +32,16 @@ pub(crate) fn has_default_list(folder: std::os::fd::BorrowedFd<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Create, Folder, Open};
+    use crate::{Create, Dir, Open};
 
     #[test]
     fn a_file_gets_the_rights_of_another() {
         let site = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         let new = Open::WRITE.create(Create::New);
         let make = |name| folder.open_file(name, new).expect("made");
         let (one, other) = (make("one"), make("other"));
-        let rights = Found {
+        let rights = Stat {
             mode: 0o100_444,
             ..one.found
         };

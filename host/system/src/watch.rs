@@ -11,27 +11,27 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// Learns what happens in a folder. Whoever tells of it must not be kept waiting.
-pub trait ChangeObserver: Send + Sync {
+pub trait TreeObserver: Send + Sync {
     /// Takes note of a change.
-    fn note(&self, change: &FolderChange<'_>);
+    fn note(&self, change: &TreeChange<'_>);
     /// Takes note that changes were lost: everything may have changed.
     fn lost(&self);
 }
 
 /// Something happened to a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FolderChange<'a> {
+pub struct TreeChange<'a> {
     /// The path of the folder that it is in, below the watched one; its names with slashes.
     pub folder: &'a str,
     /// Its name.
     pub name: &'a str,
     /// What happened.
-    pub what: ChangeKind,
+    pub what: TreeChangeKind,
 }
 
 /// What happened to something. Systems tell more or less of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
+pub enum TreeChangeKind {
     /// It was written, and may be open for that still.
     Written,
     /// It has come here, from another place.
@@ -55,7 +55,7 @@ impl TreeWatch {
     ///
     /// # Errors
     /// The system watches no more, or the folder is not there.
-    pub fn start(folder: &Path, observer: Arc<dyn ChangeObserver>) -> notify::Result<Self> {
+    pub fn start(folder: &Path, observer: Arc<dyn TreeObserver>) -> notify::Result<Self> {
         // Systems tell of real paths.
         let root = folder.canonicalize().map_err(notify::Error::io)?;
         let tree = root.clone();
@@ -71,7 +71,7 @@ impl TreeWatch {
 }
 
 /// Tells of an event.
-fn tell(root: &Path, event: &Event, observer: &dyn ChangeObserver) {
+fn tell(root: &Path, event: &Event, observer: &dyn TreeObserver) {
     let n_paths = event.paths.len();
     for (n, path) in event.paths.iter().enumerate() {
         let Some(what) = what(event.kind, n, n_paths) else {
@@ -79,7 +79,7 @@ fn tell(root: &Path, event: &Event, observer: &dyn ChangeObserver) {
         };
         // No request and no guest could name what is no text.
         if let Some((folder, name)) = below(root, path) {
-            observer.note(&FolderChange {
+            observer.note(&TreeChange {
                 folder: &folder,
                 name: &name,
                 what,
@@ -89,20 +89,20 @@ fn tell(root: &Path, event: &Event, observer: &dyn ChangeObserver) {
 }
 
 /// Returns what happened to one of the paths of an event, if it is anything.
-fn what(kind: EventKind, n: usize, n_paths: usize) -> Option<ChangeKind> {
+fn what(kind: EventKind, n: usize, n_paths: usize) -> Option<TreeChangeKind> {
     Some(match kind {
-        EventKind::Create(_) => ChangeKind::Made,
-        EventKind::Remove(_) => ChangeKind::Gone,
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => ChangeKind::Written,
+        EventKind::Create(_) => TreeChangeKind::Made,
+        EventKind::Remove(_) => TreeChangeKind::Gone,
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => TreeChangeKind::Written,
         // Our own reading, too.
         EventKind::Access(_) => return None,
-        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => ChangeKind::Gone,
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => TreeChangeKind::Gone,
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) if n + 1 < n_paths => {
-            ChangeKind::Gone
+            TreeChangeKind::Gone
         }
-        EventKind::Modify(ModifyKind::Name(_)) => ChangeKind::MovedIn,
-        EventKind::Modify(ModifyKind::Metadata(_)) => ChangeKind::Touched,
-        EventKind::Modify(_) | EventKind::Any | EventKind::Other => ChangeKind::Written,
+        EventKind::Modify(ModifyKind::Name(_)) => TreeChangeKind::MovedIn,
+        EventKind::Modify(ModifyKind::Metadata(_)) => TreeChangeKind::Touched,
+        EventKind::Modify(_) | EventKind::Any | EventKind::Other => TreeChangeKind::Written,
     })
 }
 
@@ -129,10 +129,10 @@ mod tests {
 
     use super::*;
 
-    struct Told(Mutex<Sender<(String, ChangeKind)>>);
+    struct Told(Mutex<Sender<(String, TreeChangeKind)>>);
 
-    impl ChangeObserver for Told {
-        fn note(&self, change: &FolderChange<'_>) {
+    impl TreeObserver for Told {
+        fn note(&self, change: &TreeChange<'_>) {
             let path = format!("{}/{}", change.folder, change.name);
             let sender = self.0.lock().expect("nobody panics");
             sender.send((path, change.what)).ok();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     /// Waits for a change of a path that is one of these.
-    fn wait_for(told: &Receiver<(String, ChangeKind)>, path: &str, kinds: &[ChangeKind]) {
+    fn wait_for(told: &Receiver<(String, TreeChangeKind)>, path: &str, kinds: &[TreeChangeKind]) {
         loop {
             let next = told.recv_timeout(Duration::from_secs(60));
             let (changed, what) = next.unwrap_or_else(|_| panic!("nobody told of {path}"));
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    fn watch(folder: &Path) -> (TreeWatch, Receiver<(String, ChangeKind)>) {
+    fn watch(folder: &Path) -> (TreeWatch, Receiver<(String, TreeChangeKind)>) {
         let (sender, told) = channel();
         let observer = Arc::new(Told(Mutex::new(sender)));
         let watch = TreeWatch::start(folder, observer).expect("it can be watched");
@@ -165,9 +165,13 @@ mod tests {
         let (_watch, told) = watch(site.path());
         let path = site.path().join("x");
         fs::write(&path, "text").expect("a file");
-        wait_for(&told, "/x", &[ChangeKind::Made, ChangeKind::Written]);
+        wait_for(
+            &told,
+            "/x",
+            &[TreeChangeKind::Made, TreeChangeKind::Written],
+        );
         fs::remove_file(&path).expect("removed");
-        wait_for(&told, "/x", &[ChangeKind::Gone]);
+        wait_for(&told, "/x", &[TreeChangeKind::Gone]);
     }
 
     #[test]
@@ -180,16 +184,16 @@ mod tests {
         wait_for(
             &told,
             "sender/x.tmp",
-            &[ChangeKind::Made, ChangeKind::Written],
+            &[TreeChangeKind::Made, TreeChangeKind::Written],
         );
         fs::rename(site.path().join("sender/x.tmp"), &path).expect("renamed");
         wait_for(
             &told,
             "sender/x.request",
-            &[ChangeKind::MovedIn, ChangeKind::Made],
+            &[TreeChangeKind::MovedIn, TreeChangeKind::Made],
         );
         fs::remove_file(&path).expect("removed");
-        wait_for(&told, "sender/x.request", &[ChangeKind::Gone]);
+        wait_for(&told, "sender/x.request", &[TreeChangeKind::Gone]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ macro_rules! with_each {
     ($($test:ident,)*) => {
         #[cfg(target_os = "linux")]
         mod on_linux {
-            use crate::folder::linux::Folder;
-            $(#[test] fn $test() { super::$test::<Folder>(); })*
+            use crate::folder::linux::Dir;
+            $(#[test] fn $test() { super::$test::<Dir>(); })*
         }
         mod on_portable {
-            use crate::folder::portable::Folder;
-            $(#[test] fn $test() { super::$test::<Folder>(); })*
+            use crate::folder::portable::Dir;
+            $(#[test] fn $test() { super::$test::<Dir>(); })*
         }
     };
 }
@@ -19,8 +19,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::{Create, Entry, Open, OpenedFile};
-use crate::{FileKind, Found, SystemError};
+use super::{Create, DirEntry, Open, OpenedFile};
+use crate::{FileType, Stat, SystemError};
 
 /// What each implementation can do, for tests alone: programs have one of them.
 pub(super) trait Tested: Sized {
@@ -29,9 +29,9 @@ pub(super) trait Tested: Sized {
     fn open_folder_below(&self, path: &str) -> Result<Self, SystemError>;
     fn open_file(&self, name: &str, open: Open) -> Result<OpenedFile, SystemError>;
     fn open_file_below(&self, path: &str, open: Open) -> Result<OpenedFile, SystemError>;
-    fn look(&self, name: &str) -> Result<Found, SystemError>;
-    fn look_at_itself(&self) -> Result<Found, SystemError>;
-    fn entries(&self) -> Result<Vec<Entry>, SystemError>;
+    fn look(&self, name: &str) -> Result<Stat, SystemError>;
+    fn look_at_itself(&self) -> Result<Stat, SystemError>;
+    fn entries(&self) -> Result<Vec<DirEntry>, SystemError>;
     fn make_folder(&self, name: &str) -> Result<(), SystemError>;
     fn remove_file(&self, name: &str) -> Result<(), SystemError>;
     fn remove_folder(&self, name: &str) -> Result<(), SystemError>;
@@ -58,13 +58,13 @@ macro_rules! tested {
             fn open_file_below(&self, path: &str, open: Open) -> Result<OpenedFile, SystemError> {
                 <$folder>::open_file_below(self, path, open)
             }
-            fn look(&self, name: &str) -> Result<Found, SystemError> {
+            fn look(&self, name: &str) -> Result<Stat, SystemError> {
                 <$folder>::look(self, name)
             }
-            fn look_at_itself(&self) -> Result<Found, SystemError> {
+            fn look_at_itself(&self) -> Result<Stat, SystemError> {
                 <$folder>::look_at_itself(self)
             }
-            fn entries(&self) -> Result<Vec<Entry>, SystemError> {
+            fn entries(&self) -> Result<Vec<DirEntry>, SystemError> {
                 <$folder>::list(self)?.collect()
             }
             fn make_folder(&self, name: &str) -> Result<(), SystemError> {
@@ -90,8 +90,8 @@ macro_rules! tested {
 }
 
 #[cfg(target_os = "linux")]
-tested!(super::linux::Folder);
-tested!(super::portable::Folder);
+tested!(super::linux::Dir);
+tested!(super::portable::Dir);
 
 with_each! {
     what_is_there_is_opened_and_described,
@@ -271,8 +271,8 @@ fn folders_are_listed_without_dots<F: Tested>() {
     assert_eq!(folder.entries().expect("listed again").len(), 51);
     for entry in entries {
         let expected = match entry.name.as_deref() {
-            Some("d") => FileKind::Folder,
-            _ => FileKind::File,
+            Some("d") => FileType::Folder,
+            _ => FileType::File,
         };
         assert!(entry.kind.is_none_or(|kind| kind == expected), "{entry:?}");
     }
@@ -355,7 +355,7 @@ fn another_file_of_the_name_is_another_one<F: Tested>() {
     file.set_modified(std::time::SystemTime::UNIX_EPOCH)
         .expect("set");
     let three = folder.look("f").expect("there");
-    assert_eq!(three.modified, crate::FileTime::default());
+    assert_eq!(three.modified, crate::StatTime::default());
     assert_ne!(three.changed, three.modified);
 }
 
@@ -363,7 +363,7 @@ fn times_of_a_folder_are_set<F: Tested>() {
     let site = site();
     fs::create_dir(site.path().join("d")).expect("a folder");
     let folder = F::open_ambient(site.path()).expect("it opens");
-    let time = crate::FileTime {
+    let time = crate::StatTime {
         seconds: 1_000_000_000,
         nanos: 500,
     };

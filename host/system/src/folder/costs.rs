@@ -55,8 +55,8 @@ fn of_each<F: Tested>(name: &str) -> Vec<String> {
 fn costs() {
     let mut lines = Vec::new();
     #[cfg(target_os = "linux")]
-    lines.extend(of_each::<super::linux::Folder>("linux"));
-    lines.extend(of_each::<super::portable::Folder>("portable"));
+    lines.extend(of_each::<super::linux::Dir>("linux"));
+    lines.extend(of_each::<super::portable::Dir>("portable"));
     let text = lines.join("\n");
     writeln!(std::io::stdout(), "{text}").expect("said");
 }

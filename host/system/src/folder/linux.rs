@@ -8,13 +8,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, StatxFlags, accessat, mkdirat,
-    openat, openat2, renameat, statx, unlinkat,
+    Access, AtFlags, CWD, Dir as RustixDir, FileType as RawType, Mode, OFlags, ResolveFlags,
+    StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
-use super::{Create, Entry, Open, OpenedFile, Sync, names, regular};
-use crate::{FileId, FileKind, FileTime, Found, SystemError, names::check};
+use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
+use crate::{FileId, FileType, Stat, StatTime, SystemError, names::check};
 
 /// How a folder is opened that is not read.
 const ON_THE_WAY: OFlags = OFlags::PATH
@@ -33,12 +33,12 @@ static WALKS: AtomicBool = AtomicBool::new(false);
 
 /// An open folder.
 #[derive(Debug)]
-pub struct Folder(OwnedFd);
+pub struct Dir(OwnedFd);
 
 /// What is in a folder, one name after the other.
-pub struct Listing(Dir);
+pub struct DirEntries(RustixDir);
 
-impl Folder {
+impl Dir {
     /// Opens the folder at a path of the owner's, whose links are followed.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Folder {
         checked(openat(&self.0, name, flags, mode)?)
     }
 
-    /// As [`Folder::open_file`], by a path below this folder.
+    /// As [`Dir::open_file`], by a path below this folder.
     ///
     /// # Errors
     /// As there, and a part of the path is missing, a link or no folder.
@@ -133,7 +133,7 @@ impl Folder {
     ///
     /// # Errors
     /// Nothing has the name.
-    pub fn look(&self, name: &str) -> Result<Found, SystemError> {
+    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
         check(name)?;
         look_at(self.0.as_fd(), name)
     }
@@ -142,7 +142,7 @@ impl Folder {
     ///
     /// # Errors
     /// The disk.
-    pub fn look_at_itself(&self) -> Result<Found, SystemError> {
+    pub fn look_at_itself(&self) -> Result<Stat, SystemError> {
         look_at(self.0.as_fd(), "")
     }
 
@@ -150,8 +150,8 @@ impl Folder {
     ///
     /// # Errors
     /// It may not be read.
-    pub fn list(&self) -> Result<Listing, SystemError> {
-        Ok(Listing(Dir::new(self.reopen()?)?))
+    pub fn list(&self) -> Result<DirEntries, SystemError> {
+        Ok(DirEntries(RustixDir::new(self.reopen()?)?))
     }
 
     pub(super) fn reopen(&self) -> Result<OwnedFd, SystemError> {
@@ -218,7 +218,7 @@ impl Folder {
         }
     }
 
-    /// As [`Folder::rename_file`], of a file that nobody else changes, such as one that was just
+    /// As [`Dir::rename_file`], of a file that nobody else changes, such as one that was just
     /// made: others see one change.
     ///
     /// # Errors
@@ -268,8 +268,8 @@ impl Folder {
     }
 }
 
-impl Iterator for Listing {
-    type Item = Result<Entry, SystemError>;
+impl Iterator for DirEntries {
+    type Item = Result<DirEntry, SystemError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -279,7 +279,7 @@ impl Iterator for Listing {
             };
             let name = entry.file_name();
             if !matches!(name.to_bytes(), b"." | b"..") {
-                return Some(Ok(Entry {
+                return Some(Ok(DirEntry {
                     name: name.to_str().ok().map(str::to_owned),
                     kind: kind(entry.file_type()),
                 }));
@@ -328,12 +328,12 @@ fn checked(file: OwnedFd) -> Result<OpenedFile, SystemError> {
 ///
 /// # Errors
 /// The disk.
-pub(crate) fn look_at_file(file: &File) -> Result<Found, SystemError> {
+pub(crate) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
     look_at(file.as_fd(), "")
 }
 
 /// Looks at a name in a folder, or at what is open itself.
-fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemError> {
+fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = match statx(at, name, flags, wanted) {
@@ -341,14 +341,14 @@ fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemError> {
         Err(Errno::NOSYS | Errno::PERM) => return look_without_birth(at, name),
         found => found?,
     };
-    let time = |time: rustix::fs::StatxTimestamp| FileTime {
+    let time = |time: rustix::fs::StatxTimestamp| StatTime {
         seconds: time.tv_sec,
         nanos: time.tv_nsec,
     };
     let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     let mode = found.stx_mode.into();
-    Ok(Found {
-        kind: kind(FileType::from_raw_mode(mode)).unwrap_or(FileKind::Other),
+    Ok(Stat {
+        kind: kind(RawType::from_raw_mode(mode)).unwrap_or(FileType::Other),
         bytes: found.stx_size,
         id: FileId {
             device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
@@ -363,17 +363,17 @@ fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemError> {
     })
 }
 
-fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemError> {
+fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
     let found = match name {
         "" => rustix::fs::fstat(at)?,
         name => rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?,
     };
-    let time = |seconds: i64, nanos: u64| FileTime {
+    let time = |seconds: i64, nanos: u64| StatTime {
         seconds,
         nanos: u32::try_from(nanos).unwrap_or(0),
     };
-    Ok(Found {
-        kind: kind(FileType::from_raw_mode(found.st_mode)).unwrap_or(FileKind::Other),
+    Ok(Stat {
+        kind: kind(RawType::from_raw_mode(found.st_mode)).unwrap_or(FileType::Other),
         bytes: u64::try_from(found.st_size).unwrap_or(0),
         id: FileId {
             device: found.st_dev,
@@ -388,34 +388,34 @@ fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Found, SystemErr
     })
 }
 
-pub(super) fn kind(kind: FileType) -> Option<FileKind> {
+pub(super) fn kind(kind: RawType) -> Option<FileType> {
     Some(match kind {
-        FileType::RegularFile => FileKind::File,
-        FileType::Directory => FileKind::Folder,
-        FileType::Symlink => FileKind::Link,
-        FileType::Unknown => return None,
-        _ => FileKind::Other,
+        RawType::RegularFile => FileType::File,
+        RawType::Directory => FileType::Folder,
+        RawType::Symlink => FileType::Link,
+        RawType::Unknown => return None,
+        _ => FileType::Other,
     })
 }
 
-impl From<Folder> for OwnedFd {
-    fn from(folder: Folder) -> Self {
+impl From<Dir> for OwnedFd {
+    fn from(folder: Dir) -> Self {
         folder.0
     }
 }
 
-impl From<OwnedFd> for Folder {
+impl From<OwnedFd> for Dir {
     /// Takes over a folder that was opened elsewhere.
     fn from(folder: OwnedFd) -> Self {
         Self(folder)
     }
 }
 
-impl TryFrom<&Folder> for File {
+impl TryFrom<&Dir> for File {
     type Error = io::Error;
 
     /// Opens the folder to lock it.
-    fn try_from(folder: &Folder) -> io::Result<Self> {
+    fn try_from(folder: &Dir) -> io::Result<Self> {
         Ok(folder.reopen()?.into())
     }
 }
@@ -430,7 +430,7 @@ mod tests {
         std::fs::create_dir_all(site.path().join("a/b")).expect("folders");
         std::fs::write(site.path().join("a/b/f"), "text").expect("a file");
         std::os::unix::fs::symlink("a", site.path().join("l")).expect("a link");
-        let folder = Folder::open_ambient(site.path()).expect("a folder");
+        let folder = Dir::open_ambient(site.path()).expect("a folder");
         for path in ["a/b", "a/b/f", "l/b", "a/none", "a/b/f/x", "l"] {
             let (whole, walked) = (
                 folder.below(path, ON_THE_WAY, Mode::empty()),

@@ -11,30 +11,30 @@ use std::path::Path;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, ReadDir};
+use cap_std::fs::{Dir as CapDir, OpenOptions, ReadDir};
 
 #[cfg(unix)]
 use super::portable_unix as os;
 #[cfg(windows)]
 use super::portable_windows as os;
-use super::{Create, Entry, Open, OpenedFile, Sync, names, regular};
+use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
 use crate::exact::{self, FOLDS};
-use crate::{FileKind, Found, SystemError, names::check};
+use crate::{FileType, Stat, SystemError, names::check};
 
 /// An open folder.
 #[derive(Debug)]
-pub struct Folder(Dir);
+pub struct Dir(CapDir);
 
 /// What is in a folder, one name after the other.
-pub struct Listing(ReadDir);
+pub struct DirEntries(ReadDir);
 
-impl Folder {
+impl Dir {
     /// Opens the folder at a path of the owner's, whose links are followed.
     ///
     /// # Errors
     /// There is no such folder.
     pub fn open_ambient(path: &Path) -> Result<Self, SystemError> {
-        Ok(Self(Dir::open_ambient_dir(path, ambient_authority())?))
+        Ok(Self(CapDir::open_ambient_dir(path, ambient_authority())?))
     }
 
     /// Returns the same folder once more.
@@ -106,7 +106,7 @@ impl Folder {
         }
     }
 
-    /// As [`Folder::open_file`], by a path below this folder.
+    /// As [`Dir::open_file`], by a path below this folder.
     ///
     /// # Errors
     /// As there, and a part of the path is missing, a link or no folder.
@@ -122,7 +122,7 @@ impl Folder {
     ///
     /// # Errors
     /// Nothing has the name.
-    pub fn look(&self, name: &str) -> Result<Found, SystemError> {
+    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
         check(name)?;
         match os::look(&self.0, name)? {
             (found, true) => Ok(found),
@@ -134,7 +134,7 @@ impl Folder {
     ///
     /// # Errors
     /// The disk.
-    pub fn look_at_itself(&self) -> Result<Found, SystemError> {
+    pub fn look_at_itself(&self) -> Result<Stat, SystemError> {
         os::look_at_folder(&self.0)
     }
 
@@ -142,8 +142,8 @@ impl Folder {
     ///
     /// # Errors
     /// It may not be read.
-    pub fn list(&self) -> Result<Listing, SystemError> {
-        Ok(Listing(self.0.entries()?))
+    pub fn list(&self) -> Result<DirEntries, SystemError> {
+        Ok(DirEntries(self.0.entries()?))
     }
 
     /// Makes a folder in this one.
@@ -219,7 +219,7 @@ impl Folder {
         }
     }
 
-    /// As [`Folder::rename_file`], of a file that nobody else changes, such as one that was just
+    /// As [`Dir::rename_file`], of a file that nobody else changes, such as one that was just
     /// made: others see one change.
     ///
     /// # Errors
@@ -259,8 +259,8 @@ impl Folder {
     }
 }
 
-impl Iterator for Listing {
-    type Item = Result<Entry, SystemError>;
+impl Iterator for DirEntries {
+    type Item = Result<DirEntry, SystemError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let entry = match self.0.next()? {
@@ -269,16 +269,16 @@ impl Iterator for Listing {
         };
         let kind = entry.file_type().ok().map(|kind| {
             if kind.is_file() {
-                FileKind::File
+                FileType::File
             } else if kind.is_dir() {
-                FileKind::Folder
+                FileType::Folder
             } else if kind.is_symlink() {
-                FileKind::Link
+                FileType::Link
             } else {
-                FileKind::Other
+                FileType::Other
             }
         });
-        Some(Ok(Entry {
+        Some(Ok(DirEntry {
             name: entry.file_name().into_string().ok(),
             kind,
         }))
@@ -315,16 +315,16 @@ fn regular_file(file: File) -> Result<OpenedFile, SystemError> {
 ///
 /// # Errors
 /// The disk.
-pub(crate) fn look_at_file(file: &File) -> Result<Found, SystemError> {
+pub(crate) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
     os::look_at_file(file)
 }
 
 #[cfg(unix)]
-impl TryFrom<&Folder> for File {
+impl TryFrom<&Dir> for File {
     type Error = std::io::Error;
 
     /// Opens the folder to lock it.
-    fn try_from(folder: &Folder) -> std::io::Result<Self> {
+    fn try_from(folder: &Dir) -> std::io::Result<Self> {
         Ok(os::reopen(&folder.0)?)
     }
 }

@@ -6,7 +6,7 @@ use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOpti
 use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat};
 
 use super::{Create, Open};
-use crate::{FileId, FileKind, FileTime, Found, SystemError};
+use crate::{FileId, FileType, Stat, StatTime, SystemError};
 
 /// Adds what only this system has.
 pub(super) fn complete(options: &mut OpenOptions, open: Open) {
@@ -23,7 +23,7 @@ pub(super) fn refuse_elsewhere(_folder: &Dir) -> Result<(), SystemError> {
 }
 
 /// Looks at a name in a folder, and tells whether it is spelled as it is stored.
-pub(super) fn look(dir: &Dir, name: &str) -> Result<(Found, bool), SystemError> {
+pub(super) fn look(dir: &Dir, name: &str) -> Result<(Stat, bool), SystemError> {
     let found = found(&dir.symlink_metadata(name)?);
     Ok((found, is_exact(dir, name)))
 }
@@ -48,30 +48,30 @@ fn is_exact(dir: &Dir, name: &str) -> bool {
     }
 }
 
-pub(super) fn look_at_folder(dir: &Dir) -> Result<Found, SystemError> {
+pub(super) fn look_at_folder(dir: &Dir) -> Result<Stat, SystemError> {
     Ok(found(&dir.dir_metadata()?))
 }
 
-pub(super) fn look_at_file(file: &File) -> Result<Found, SystemError> {
+pub(super) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
     Ok(found(&Metadata::from_file(file)?))
 }
 
-fn found(metadata: &Metadata) -> Found {
+fn found(metadata: &Metadata) -> Stat {
     let kind = metadata.file_type();
-    let time = |seconds, nanos: i64| FileTime {
+    let time = |seconds, nanos: i64| StatTime {
         seconds,
         nanos: u32::try_from(nanos).unwrap_or(0),
     };
-    Found {
+    Stat {
         kind: if kind.is_file() {
-            FileKind::File
+            FileType::File
         } else if kind.is_dir() {
-            FileKind::Folder
+            FileType::Folder
         } else if kind.is_symlink() {
-            FileKind::Link
+            FileType::Link
         } else {
             debug_assert!(kind.is_fifo() || kind.is_socket() || !kind.is_file());
-            FileKind::Other
+            FileType::Other
         },
         bytes: metadata.len(),
         id: FileId {
@@ -85,7 +85,7 @@ fn found(metadata: &Metadata) -> Found {
         born: metadata
             .created()
             .ok()
-            .map(|born| FileTime::from(born.into_std())),
+            .map(|born| StatTime::from(born.into_std())),
         mode: metadata.mode(),
     }
 }

@@ -11,7 +11,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::Open;
-use crate::{FileId, FileKind, FileTime, Found, SystemError, exact, windows};
+use crate::{FileId, FileType, Stat, StatTime, SystemError, exact, windows};
 
 /// Between 1601, from which Windows counts, and 1970.
 const SECONDS_TO_1970: i64 = 11_644_473_600;
@@ -23,14 +23,14 @@ pub(super) fn complete(_options: &mut OpenOptions, _open: Open) {}
 /// and the like keep elsewhere.
 pub(super) fn refuse_elsewhere(folder: &Dir) -> Result<(), SystemError> {
     match look_at_folder(folder)?.kind {
-        FileKind::Folder => Ok(()),
-        FileKind::Link => Err(SystemError::Link),
-        FileKind::File | FileKind::Other => Err(SystemError::NotAFolder),
+        FileType::Folder => Ok(()),
+        FileType::Link => Err(SystemError::Link),
+        FileType::File | FileType::Other => Err(SystemError::NotAFolder),
     }
 }
 
 /// Looks at a name in a folder, and tells whether it is spelled as it is stored.
-pub(super) fn look(dir: &Dir, name: &str) -> Result<(Found, bool), SystemError> {
+pub(super) fn look(dir: &Dir, name: &str) -> Result<(Stat, bool), SystemError> {
     let mut options = OpenOptions::new();
     options
         .access_mode(0)
@@ -41,14 +41,14 @@ pub(super) fn look(dir: &Dir, name: &str) -> Result<(Found, bool), SystemError> 
     Ok((look_at_file(&opened)?, is_exact))
 }
 
-pub(super) fn look_at_folder(dir: &Dir) -> Result<Found, SystemError> {
+pub(super) fn look_at_folder(dir: &Dir) -> Result<Stat, SystemError> {
     look_at_file(&dir.try_clone()?.into_std_file())
 }
 
-pub(super) fn look_at_file(file: &File) -> Result<Found, SystemError> {
+pub(super) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
     let found = file.metadata()?;
     let numbers = Metadata::from_file(file)?;
-    Ok(Found {
+    Ok(Stat {
         kind: kind(found.file_attributes(), found.file_type().is_symlink()),
         bytes: found.file_size(),
         id: FileId {
@@ -64,17 +64,17 @@ pub(super) fn look_at_file(file: &File) -> Result<Found, SystemError> {
     })
 }
 
-fn kind(attributes: u32, is_link: bool) -> FileKind {
+fn kind(attributes: u32, is_link: bool) -> FileType {
     let is = |attribute| attributes & attribute != 0;
     if is_link {
-        FileKind::Link
+        FileType::Link
     } else if is(FILE_ATTRIBUTE_REPARSE_POINT) {
         // What it holds is elsewhere, and some of these lead anywhere.
-        FileKind::Other
+        FileType::Other
     } else if is(FILE_ATTRIBUTE_DIRECTORY) {
-        FileKind::Folder
+        FileType::Folder
     } else {
-        FileKind::File
+        FileType::File
     }
 }
 
@@ -88,9 +88,9 @@ fn mode(attributes: u32) -> u32 {
 }
 
 /// Returns a time that is counted in tenths of microseconds since 1601.
-fn time(since_1601: u64) -> FileTime {
+fn time(since_1601: u64) -> StatTime {
     let ticks = i64::try_from(since_1601).unwrap_or(i64::MAX);
-    FileTime {
+    StatTime {
         seconds: ticks / 10_000_000 - SECONDS_TO_1970,
         nanos: u32::try_from(ticks % 10_000_000 * 100).unwrap_or(0),
     }

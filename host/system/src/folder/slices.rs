@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::ops::ControlFlow;
 
-use super::EntryRef;
+use super::DirEntryRef;
 use crate::SystemError;
 
-type Take<'a> = &'a mut dyn FnMut(EntryRef<'_>) -> ControlFlow<()>;
+type Take<'a> = &'a mut dyn FnMut(DirEntryRef<'_>) -> ControlFlow<()>;
 
 /// Makes a folder with so many files.
 pub(super) fn folder_of(n_names: usize) -> tempfile::TempDir {
@@ -24,7 +24,7 @@ pub(super) fn read(
     read_on: impl FnOnce(Take<'_>) -> Result<(), SystemError>,
 ) -> Vec<String> {
     let mut names = Vec::new();
-    let mut take = |entry: EntryRef<'_>| {
+    let mut take = |entry: DirEntryRef<'_>| {
         names.push(entry.name.expect("text").to_owned());
         if names.len() < most {
             ControlFlow::Continue(())

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use rustix::fs::{RawDir, SeekFrom, seek};
 
-use super::EntryRef;
-use super::linux::{Folder, kind};
+use super::DirEntryRef;
+use super::linux::{Dir, kind};
 use crate::{FileId, SystemError};
 
 /// Bytes of names that the kernel gives at once.
@@ -19,14 +19,14 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Where reading a folder goes on.
 #[derive(Debug, Default)]
-pub struct Cursor {
+pub struct DirCursor {
     folder: FileId,
     at: u64,
     /// A digest of the name that the last slice began with.
     first: Option<u64>,
 }
 
-impl Cursor {
+impl DirCursor {
     /// Tells whether reading begins with the first name.
     pub fn is_at_start(&self) -> bool {
         self.at == 0
@@ -45,7 +45,7 @@ impl Cursor {
     }
 }
 
-impl Folder {
+impl Dir {
     /// Reads names until whoever takes them has enough. Afterwards the cursor is where the next ones
     /// are, or at the start if there are none.
     ///
@@ -56,8 +56,8 @@ impl Folder {
     /// The folder may not be read.
     pub fn read_on(
         &self,
-        cursor: &mut Cursor,
-        mut take: impl FnMut(EntryRef<'_>) -> ControlFlow<()>,
+        cursor: &mut DirCursor,
+        mut take: impl FnMut(DirEntryRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), SystemError> {
         let dir = self.reopen()?;
         let was_at = std::mem::take(&mut cursor.at);
@@ -78,7 +78,7 @@ impl Folder {
                 cursor.first = Some(HASHER.hash_one(name.to_bytes()));
                 is_stuck |= before.is_some() && before == cursor.first;
             }
-            let entry_ref = EntryRef {
+            let entry_ref = DirEntryRef {
                 name: name.to_str().ok(),
                 kind: kind(entry.file_type()),
             };
@@ -96,15 +96,15 @@ mod tests {
     use super::super::slices::{self, folder_of, read};
     use super::*;
 
-    fn slice(folder: &Folder, cursor: &mut Cursor, most: usize) -> Vec<String> {
+    fn slice(folder: &Dir, cursor: &mut DirCursor, most: usize) -> Vec<String> {
         read(most, |take| folder.read_on(cursor, take))
     }
 
     #[test]
     fn slices_together_are_the_folder() {
         let site = folder_of(100);
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
-        let mut cursor = Cursor::default();
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
+        let mut cursor = DirCursor::default();
         slices::are_the_folder(100, || {
             let names = slice(&folder, &mut cursor, 7);
             (names, cursor.is_at_start())
@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn a_folder_that_begins_anew_by_itself_is_read_at_once() {
         let site = folder_of(100);
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
-        let mut cursor = Cursor::default();
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
+        let mut cursor = DirCursor::default();
         assert_eq!(slice(&folder, &mut cursor, 7).len(), 7);
         // As if the file system had not gone to where it was told to.
         cursor.at = 1;
@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn another_folder_is_begun_anew() {
         let site = folder_of(10);
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         let id = folder.look_at_itself().expect("looked").id;
-        let mut cursor = Cursor::default();
+        let mut cursor = DirCursor::default();
         assert!(cursor.stay_in(id));
         slice(&folder, &mut cursor, 7);
         assert!(!cursor.stay_in(id));

@@ -4,18 +4,18 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::EntryRef;
-use super::portable::{Folder, Listing};
+use super::DirEntryRef;
+use super::portable::{Dir, DirEntries};
 use crate::{FileId, SystemError};
 
 /// Where reading a folder goes on. It holds the folder open unless it is at the start.
 #[derive(Default)]
-pub struct Cursor {
+pub struct DirCursor {
     folder: FileId,
-    rest: Option<Listing>,
+    rest: Option<DirEntries>,
 }
 
-impl Cursor {
+impl DirCursor {
     /// Tells whether reading begins with the first name.
     pub fn is_at_start(&self) -> bool {
         self.rest.is_none()
@@ -31,16 +31,16 @@ impl Cursor {
     }
 }
 
-impl fmt::Debug for Cursor {
+impl fmt::Debug for DirCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cursor")
+        f.debug_struct("DirCursor")
             .field("folder", &self.folder)
             .field("is_at_start", &self.is_at_start())
             .finish_non_exhaustive()
     }
 }
 
-impl Folder {
+impl Dir {
     /// Reads names until whoever takes them has enough. Afterwards the cursor is where the next ones
     /// are, or at the start if there are none.
     ///
@@ -48,8 +48,8 @@ impl Folder {
     /// The folder may not be read.
     pub fn read_on(
         &self,
-        cursor: &mut Cursor,
-        mut take: impl FnMut(EntryRef<'_>) -> ControlFlow<()>,
+        cursor: &mut DirCursor,
+        mut take: impl FnMut(DirEntryRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), SystemError> {
         let mut rest = match cursor.rest.take() {
             Some(rest) => rest,
@@ -57,7 +57,7 @@ impl Folder {
         };
         while let Some(entry) = rest.next() {
             let entry = entry?;
-            let entry_ref = EntryRef {
+            let entry_ref = DirEntryRef {
                 name: entry.name.as_deref(),
                 kind: entry.kind,
             };
@@ -75,15 +75,15 @@ mod tests {
     use super::super::slices::{self, folder_of, read};
     use super::*;
 
-    fn slice(folder: &Folder, cursor: &mut Cursor, most: usize) -> Vec<String> {
+    fn slice(folder: &Dir, cursor: &mut DirCursor, most: usize) -> Vec<String> {
         read(most, |take| folder.read_on(cursor, take))
     }
 
     #[test]
     fn slices_together_are_the_folder() {
         let site = folder_of(100);
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
-        let mut cursor = Cursor::default();
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
+        let mut cursor = DirCursor::default();
         slices::are_the_folder(100, || {
             let names = slice(&folder, &mut cursor, 7);
             (names, cursor.is_at_start())
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn another_folder_is_begun_anew() {
         let site = folder_of(10);
-        let folder = Folder::open_ambient(site.path()).expect("it opens");
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
         let id = folder.look_at_itself().expect("looked").id;
-        let mut cursor = Cursor::default();
+        let mut cursor = DirCursor::default();
         assert!(cursor.stay_in(id));
         slice(&folder, &mut cursor, 7);
         assert!(!cursor.stay_in(id));

@@ -10,7 +10,7 @@ use std::thread;
 
 use super::super::{Create, Open};
 use super::{Tested, site, text};
-use crate::{FileKind, SystemError};
+use crate::{FileType, SystemError};
 
 with_each! {
     no_link_is_followed_at_any_level,
@@ -85,8 +85,8 @@ fn links_are_looked_at_removed_and_replaced_themselves<F: Tested>() {
     }
     symlink(outside.path(), site.path().join("d")).expect("a link");
     let folder = F::open_ambient(site.path()).expect("it opens");
-    assert_eq!(folder.look("l").expect("there").kind, FileKind::Link);
-    assert_eq!(folder.look("d").expect("there").kind, FileKind::Link);
+    assert_eq!(folder.look("l").expect("there").kind, FileType::Link);
+    assert_eq!(folder.look("d").expect("there").kind, FileType::Link);
     folder.remove_file("l").expect("removed");
     folder.remove_folder("d").expect_err("a link is no folder");
     folder.remove_file("d").expect("removed");
@@ -107,7 +107,7 @@ fn fifos_and_sockets_are_neither_opened_nor_waited_for<F: Tested>() {
     let _socket = UnixListener::bind(site.path().join("socket")).expect("a socket");
     let folder = F::open_ambient(site.path()).expect("it opens");
     for name in ["fifo", "socket"] {
-        assert_eq!(folder.look(name).expect("there").kind, FileKind::Other);
+        assert_eq!(folder.look(name).expect("there").kind, FileType::Other);
         for open in [Open::READ, Open::WRITE, Open::READ_WRITE] {
             let error = folder.open_file(name, open).err();
             assert_eq!(error, Some(SystemError::NotAFile), "{name} {open:?}");
