@@ -6,6 +6,8 @@
 //! all tests can be run with it. Both promise the same: names are opened one at a time, no link is
 //! followed, and nothing but regular files and folders is opened.
 //!
+//! Why: docs/decisions/93-one-seam-for-what-the-system-does.md
+//!
 //! It does not know what a request, an app or a grant is, reads no environment and starts no thread
 //! but those of notify.
 
