@@ -23,6 +23,7 @@ pub mod names;
 pub mod places;
 pub mod positions;
 pub mod private;
+pub mod process;
 pub mod replace;
 pub mod rights;
 mod shortcomings;
