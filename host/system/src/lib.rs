@@ -26,6 +26,7 @@ pub mod private;
 pub mod process;
 pub mod replace;
 pub mod rights;
+pub mod service;
 mod shortcomings;
 pub mod watch;
 #[cfg(windows)]
