@@ -1,6 +1,9 @@
 //! What a look at a file, a folder or a link tells of it.
 
+use std::fs::File;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::SystemError;
 
 /// What a look at something tells of it. A link is looked at itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,14 @@ pub struct StatTime {
 }
 
 impl Stat {
+    /// Looks at an open file. One that was removed meanwhile has no name: `links` is 0.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn of(file: &File) -> Result<Self, SystemError> {
+        crate::folder::look_at_file(file)
+    }
+
     /// Tells whether it is a regular file.
     pub fn is_file(&self) -> bool {
         self.kind == FileType::File

@@ -28,6 +28,7 @@ pub mod replace;
 pub mod rights;
 pub mod service;
 mod shortcomings;
+mod times;
 pub mod watch;
 #[cfg(windows)]
 mod windows;
@@ -36,6 +37,7 @@ pub use error::SystemError;
 pub use folder::{Create, Dir, DirCursor, DirEntries, DirEntry, DirEntryRef, Open, OpenedFile};
 pub use found::{FileId, FileType, Stat, StatTime};
 pub use shortcomings::shortcomings;
+pub use times::{SetTime, SetTimes};
 
 /// Which implementation this program has: `linux` or `portable`.
 pub const IMPLEMENTATION: &str = if cfg!(all(target_os = "linux", not(feature = "portable"))) {

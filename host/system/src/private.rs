@@ -76,7 +76,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
     );
     let file = options.open(path)?;
-    if crate::folder::look_at_file(&file)?.kind != FileType::File {
+    if crate::Stat::of(&file)?.kind != FileType::File {
         return Err(io::Error::other("it is no file"));
     }
     let mut bytes = Vec::new();

@@ -20,7 +20,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::{Create, DirEntry, Open, OpenedFile};
-use crate::{FileType, Stat, SystemError};
+use crate::{FileType, SetTime, SetTimes, Stat, SystemError};
 
 /// What each implementation can do, for tests alone: programs have one of them.
 pub(super) trait Tested: Sized {
@@ -36,7 +36,7 @@ pub(super) trait Tested: Sized {
     fn remove_file(&self, name: &str) -> Result<(), SystemError>;
     fn remove_folder(&self, name: &str) -> Result<(), SystemError>;
     fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError>;
-    fn set_times(&self, times: fs::FileTimes) -> Result<(), SystemError>;
+    fn set_times(&self, times: &SetTimes) -> Result<(), SystemError>;
     fn force(&self) -> Result<(), SystemError>;
 }
 
@@ -79,7 +79,7 @@ macro_rules! tested {
             fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
                 <$folder>::rename_file(self, name, to, to_name)
             }
-            fn set_times(&self, times: fs::FileTimes) -> Result<(), SystemError> {
+            fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
                 <$folder>::set_times(self, times)
             }
             fn force(&self) -> Result<(), SystemError> {
@@ -367,9 +367,12 @@ fn times_of_a_folder_are_set<F: Tested>() {
         seconds: 1_000_000_000,
         nanos: 500,
     };
-    let times = fs::FileTimes::new().set_modified(time.system_time().expect("a time"));
+    let times = SetTimes {
+        modified: SetTime::At(time),
+        ..SetTimes::default()
+    };
     let open = folder.open_folder("d").expect("a folder");
-    open.set_times(times).expect("set");
+    open.set_times(&times).expect("set");
     assert_eq!(open.look_at_itself().expect("looked").modified, time);
 }
 

@@ -1,7 +1,7 @@
 //! Folders as Linux has them: `openat2` takes a whole path without following links, and a folder
 //! that is only on the way needs no right to be read.
 
-use std::fs::{File, FileTimes};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
-use crate::{FileId, FileType, Stat, StatTime, SystemError, names::check};
+use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError, names::check};
 
 /// How a folder is opened that is not read.
 const ON_THE_WAY: OFlags = OFlags::PATH
@@ -231,8 +231,8 @@ impl Dir {
     ///
     /// # Errors
     /// It is not ours.
-    pub fn set_times(&self, times: FileTimes) -> Result<(), SystemError> {
-        Ok(File::from(self.reopen()?).set_times(times)?)
+    pub fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
+        times.set_on(&File::from(self.reopen()?))
     }
 
     /// Makes sure that names in this folder can be changed by this user.

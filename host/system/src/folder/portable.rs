@@ -6,7 +6,7 @@
 //!
 //! On systems that fold names, what is opened has to be spelled as it is stored (`exact`).
 
-use std::fs::{File, FileTimes};
+use std::fs::File;
 use std::path::Path;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
@@ -19,7 +19,7 @@ use super::portable_unix as os;
 use super::portable_windows as os;
 use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
 use crate::exact::{self, FOLDS};
-use crate::{FileType, Stat, SystemError, names::check};
+use crate::{FileType, SetTimes, Stat, SystemError, names::check};
 
 /// An open folder.
 #[derive(Debug)]
@@ -232,8 +232,8 @@ impl Dir {
     ///
     /// # Errors
     /// It is not ours.
-    pub fn set_times(&self, times: FileTimes) -> Result<(), SystemError> {
-        Ok(os::reopen(&self.0)?.set_times(times)?)
+    pub fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
+        times.set_on(&os::reopen(&self.0)?)
     }
 
     /// Makes sure that names in this folder can be changed by this user.
