@@ -83,12 +83,5 @@ mod tests {
         let found = Stat::of(&file).expect("looked");
         assert_eq!(found.accessed.seconds, 1_000_000_000);
         assert!(found.modified.seconds > 1_100_000_000);
-        let impossible = SetTimes {
-            accessed: at(i64::MAX),
-            ..SetTimes::default()
-        };
-        impossible
-            .set_on(&file)
-            .expect_err("no system has such a time");
     }
 }
