@@ -17,6 +17,7 @@ use crate::support::guests::repository;
 /// All that the program is made of.
 const CRATES_OF_THE_HOST: &[&str] = &[
     "host/protocol/src",
+    "host/system/src",
     "host/manifest/src",
     "host/package/src",
     "host/runtime/src",

@@ -1,0 +1,447 @@
+//! Folders as Linux has them: `openat2` takes a whole path without following links, and a folder
+//! that is only on the way needs no right to be read.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{
+    Access, AtFlags, CWD, Dir as RustixDir, FileType as RawType, Mode, OFlags, ResolveFlags,
+    StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
+use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError, names::check};
+
+/// How a folder is opened that is not read.
+const ON_THE_WAY: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// How a folder is opened that is listed, locked or forced.
+const TO_READ: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// The kernel, or the container, has no `openat2`: one before 5.6, say.
+static WALKS: AtomicBool = AtomicBool::new(false);
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Dir(OwnedFd);
+
+/// What is in a folder, one name after the other.
+pub struct DirEntries(RustixDir);
+
+impl Dir {
+    /// Opens the folder at a path of the owner's, whose links are followed.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn open_ambient(path: &Path) -> Result<Self, SystemError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(openat(CWD, path, flags, Mode::empty())?))
+    }
+
+    /// Returns the same folder once more.
+    ///
+    /// # Errors
+    /// Too many files are open.
+    pub fn try_clone(&self) -> Result<Self, SystemError> {
+        Ok(Self(self.0.try_clone().map_err(SystemError::from)?))
+    }
+
+    /// Opens a folder in this one.
+    ///
+    /// # Errors
+    /// There is none of that name; a link is none.
+    pub fn open_folder(&self, name: &str) -> Result<Self, SystemError> {
+        check(name)?;
+        Ok(Self(openat(&self.0, name, ON_THE_WAY, Mode::empty())?))
+    }
+
+    /// Opens a folder below this one by its path; the empty path is this one.
+    ///
+    /// # Errors
+    /// A part of the path is missing, a link or no folder.
+    pub fn open_folder_below(&self, path: &str) -> Result<Self, SystemError> {
+        if path.is_empty() {
+            return self.try_clone();
+        }
+        self.below(path, ON_THE_WAY, Mode::empty()).map(Self)
+    }
+
+    /// Opens a regular file in this folder.
+    ///
+    /// # Errors
+    /// There is none, or what is there is none, or it may not be opened so.
+    pub fn open_file(&self, name: &str, open: Open) -> Result<OpenedFile, SystemError> {
+        check(name)?;
+        let (flags, mode) = flags(open);
+        checked(openat(&self.0, name, flags, mode)?)
+    }
+
+    /// As [`Dir::open_file`], by a path below this folder.
+    ///
+    /// # Errors
+    /// As there, and a part of the path is missing, a link or no folder.
+    pub fn open_file_below(&self, path: &str, open: Open) -> Result<OpenedFile, SystemError> {
+        let (flags, mode) = flags(open);
+        checked(self.below(path, flags, mode)?)
+    }
+
+    fn below(&self, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, SystemError> {
+        let names = names(path)?;
+        if !WALKS.load(Ordering::Relaxed) {
+            let resolve =
+                ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match openat2(&self.0, path, flags, mode, resolve) {
+                Err(Errno::NOSYS | Errno::PERM) => WALKS.store(true, Ordering::Relaxed),
+                // It was moved away from here in this moment.
+                Err(Errno::XDEV) => return Err(SystemError::NotFound),
+                opened => return Ok(opened?),
+            }
+        }
+        self.walk(names, flags, mode)
+    }
+
+    /// As `openat2` would, name by name.
+    fn walk<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        flags: OFlags,
+        mode: Mode,
+    ) -> Result<OwnedFd, SystemError> {
+        let mut names = names.peekable();
+        let mut folder: Option<OwnedFd> = None;
+        while let Some(name) = names.next() {
+            let from = folder.as_ref().map_or(self.0.as_fd(), AsFd::as_fd);
+            if names.peek().is_none() {
+                return Ok(openat(from, name, flags, mode)?);
+            }
+            folder = Some(openat(from, name, ON_THE_WAY, Mode::empty())?);
+        }
+        Err(SystemError::NotFound)
+    }
+
+    /// Looks at what has a name here; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing has the name.
+    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
+        check(name)?;
+        look_at(self.0.as_fd(), name)
+    }
+
+    /// Looks at this folder.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn look_at_itself(&self) -> Result<Stat, SystemError> {
+        look_at(self.0.as_fd(), "")
+    }
+
+    /// Begins to list what is in this folder.
+    ///
+    /// # Errors
+    /// It may not be read.
+    pub fn list(&self) -> Result<DirEntries, SystemError> {
+        Ok(DirEntries(RustixDir::new(self.reopen()?)?))
+    }
+
+    pub(super) fn reopen(&self) -> Result<OwnedFd, SystemError> {
+        Ok(openat(&self.0, ".", TO_READ, Mode::empty())?)
+    }
+
+    /// Makes a folder in this one.
+    ///
+    /// # Errors
+    /// Something has the name, or that is not allowed.
+    pub fn make_folder(&self, name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        Ok(mkdirat(&self.0, name, Mode::from_raw_mode(0o777))?)
+    }
+
+    /// Removes a file, or a link, and no folder.
+    ///
+    /// # Errors
+    /// It is a folder, or not there, or stays.
+    pub fn remove_file(&self, name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes a folder in which nothing is.
+    ///
+    /// # Errors
+    /// Something is in it, or it is none, or not there.
+    pub fn remove_folder(&self, name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        match unlinkat(&self.0, name, AtFlags::REMOVEDIR) {
+            // Some file systems say that of one that is not empty.
+            Err(Errno::EXIST) => Err(SystemError::NotEmpty),
+            removed => Ok(removed?),
+        }
+    }
+
+    /// Gives a file another name, in this folder or in another one, in the place of a file that has
+    /// it. A folder is neither moved nor replaced.
+    ///
+    /// # Errors
+    /// One of them is a folder, it is not there, or the file systems differ.
+    pub fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        check(to_name)?;
+        if self.look(name)?.is_folder() {
+            return Err(SystemError::IsAFolder);
+        }
+        // A folder may have come in its place since. The kernel puts no folder in the place of a
+        // file, so there shall be one.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let made = match openat(&to.0, to_name, flags, Mode::from_raw_mode(0o666)) {
+            Ok(_) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let renamed = renameat(&self.0, name, &to.0, to_name);
+        if made && renamed.is_err() {
+            unlinkat(&to.0, to_name, AtFlags::empty())?;
+        }
+        match renamed {
+            Err(Errno::NOTDIR) => Err(SystemError::IsAFolder),
+            renamed => Ok(renamed?),
+        }
+    }
+
+    /// As [`Dir::rename_file`], of a file that nobody else changes, such as one that was just
+    /// made: others see one change.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        Ok(renameat(&self.0, name, &to.0, to_name)?)
+    }
+
+    /// Sets the times of this folder.
+    ///
+    /// # Errors
+    /// It is not ours.
+    pub fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
+        times.set_on(&File::from(self.reopen()?))
+    }
+
+    /// Makes sure that names in this folder can be changed by this user.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn may_be_changed(&self) -> Result<(), SystemError> {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(accessat(&self.0, ".", access, AtFlags::empty())?)
+    }
+
+    /// Forces the names in this folder to the disk.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn force(&self) -> Result<(), SystemError> {
+        Ok(rustix::fs::fsync(self.reopen()?)?)
+    }
+
+    /// Tells whether files that are made here get a group or an access list from this folder. One
+    /// that is moved in gets neither.
+    pub fn hands_down_rights(&self) -> bool {
+        let is_set_group = || {
+            let found = self.look_at_itself();
+            found.is_ok_and(|found| found.mode & 0o2000 != 0)
+        };
+        is_set_group() || crate::rights::has_default_list(self.0.as_fd())
+    }
+
+    /// Returns the handle, for what Linux alone does with it: watches, files without a name.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Iterator for DirEntries {
+    type Item = Result<DirEntry, SystemError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = match self.0.read()? {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                return Some(Ok(DirEntry {
+                    name: name.to_str().ok().map(str::to_owned),
+                    kind: kind(entry.file_type()),
+                }));
+            }
+        }
+    }
+}
+
+fn flags(open: Open) -> (OFlags, Mode) {
+    // Should a FIFO or a terminal take the place of a file, nobody waits for a writer, and it does
+    // not become ours.
+    let mut flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    flags |= match (open.read, open.write) {
+        (true, true) => OFlags::RDWR,
+        (false, true) => OFlags::WRONLY,
+        _ => OFlags::RDONLY,
+    };
+    if open.append {
+        flags |= OFlags::APPEND;
+    }
+    flags |= match open.create {
+        Create::Never => OFlags::empty(),
+        Create::IfMissing => OFlags::CREATE,
+        Create::New => OFlags::CREATE | OFlags::EXCL,
+    };
+    flags |= match open.sync {
+        Sync::None => OFlags::empty(),
+        Sync::Data => OFlags::DSYNC,
+        Sync::All => OFlags::SYNC,
+    };
+    let mode = match (open.create, open.is_private) {
+        // The kernel refuses a mode where nothing is made.
+        (Create::Never, _) => Mode::empty(),
+        (_, true) => Mode::from_raw_mode(0o600),
+        (_, false) => Mode::from_raw_mode(0o666),
+    };
+    (flags, mode)
+}
+
+fn checked(file: OwnedFd) -> Result<OpenedFile, SystemError> {
+    let found = look_at(file.as_fd(), "")?;
+    regular(file.into(), found)
+}
+
+/// Looks at an open file.
+///
+/// # Errors
+/// The disk.
+pub(crate) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
+    look_at(file.as_fd(), "")
+}
+
+/// Looks at a name in a folder, or at what is open itself.
+fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let found = match statx(at, name, flags, wanted) {
+        // A kernel before 4.11, or a container that forbids the call.
+        Err(Errno::NOSYS | Errno::PERM) => return look_without_birth(at, name),
+        found => found?,
+    };
+    let time = |time: rustix::fs::StatxTimestamp| StatTime {
+        seconds: time.tv_sec,
+        nanos: time.tv_nsec,
+    };
+    let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let mode = found.stx_mode.into();
+    Ok(Stat {
+        kind: kind(RawType::from_raw_mode(mode)).unwrap_or(FileType::Other),
+        bytes: found.stx_size,
+        id: FileId {
+            device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
+            file: found.stx_ino,
+        },
+        links: found.stx_nlink.into(),
+        modified: time(found.stx_mtime),
+        changed: time(found.stx_ctime),
+        accessed: time(found.stx_atime),
+        born: knows_birth.then(|| time(found.stx_btime)),
+        mode,
+    })
+}
+
+fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
+    let found = match name {
+        "" => rustix::fs::fstat(at)?,
+        name => rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?,
+    };
+    let time = |seconds: i64, nanos: u64| StatTime {
+        seconds,
+        nanos: u32::try_from(nanos).unwrap_or(0),
+    };
+    Ok(Stat {
+        kind: kind(RawType::from_raw_mode(found.st_mode)).unwrap_or(FileType::Other),
+        bytes: u64::try_from(found.st_size).unwrap_or(0),
+        id: FileId {
+            device: found.st_dev,
+            file: found.st_ino,
+        },
+        links: found.st_nlink,
+        modified: time(found.st_mtime, found.st_mtime_nsec),
+        changed: time(found.st_ctime, found.st_ctime_nsec),
+        accessed: time(found.st_atime, found.st_atime_nsec),
+        born: None,
+        mode: found.st_mode,
+    })
+}
+
+pub(super) fn kind(kind: RawType) -> Option<FileType> {
+    Some(match kind {
+        RawType::RegularFile => FileType::File,
+        RawType::Directory => FileType::Folder,
+        RawType::Symlink => FileType::Link,
+        RawType::Unknown => return None,
+        _ => FileType::Other,
+    })
+}
+
+impl From<Dir> for OwnedFd {
+    fn from(folder: Dir) -> Self {
+        folder.0
+    }
+}
+
+impl From<OwnedFd> for Dir {
+    /// Takes over a folder that was opened elsewhere.
+    fn from(folder: OwnedFd) -> Self {
+        Self(folder)
+    }
+}
+
+impl TryFrom<&Dir> for File {
+    type Error = io::Error;
+
+    /// Opens the folder to lock it.
+    fn try_from(folder: &Dir) -> io::Result<Self> {
+        Ok(folder.reopen()?.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walking_is_as_openat2() {
+        let site = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(site.path().join("a/b")).expect("folders");
+        std::fs::write(site.path().join("a/b/f"), "text").expect("a file");
+        std::os::unix::fs::symlink("a", site.path().join("l")).expect("a link");
+        let folder = Dir::open_ambient(site.path()).expect("a folder");
+        for path in ["a/b", "a/b/f", "l/b", "a/none", "a/b/f/x", "l"] {
+            let (whole, walked) = (
+                folder.below(path, ON_THE_WAY, Mode::empty()),
+                folder.walk(path.split('/'), ON_THE_WAY, Mode::empty()),
+            );
+            let same = match (whole, walked) {
+                (Ok(_), Ok(_)) => true,
+                (Err(whole), Err(walked)) => whole.is_absent() == walked.is_absent(),
+                _ => false,
+            };
+            assert!(same, "{path}");
+        }
+    }
+}

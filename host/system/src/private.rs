@@ -1,0 +1,182 @@
+//! Private folders of the host, and files in them.
+//!
+//! On Unix a mode says whose they are. On Windows a folder in the user's profile has an access list
+//! that gives it to the user, the system and administrators, and what is made in it has the same: so
+//! the host keeps its folders there, and refuses others.
+
+use std::fs::{self, DirBuilder, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+use crate::FileType;
+
+/// How the names of files begin that were not written to the end.
+pub const UNFINISHED: &str = ".new-";
+
+/// Makes a folder that is its user's alone, unless it is there.
+///
+/// # Errors
+/// It cannot be made, or others can write to it.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    if fs::metadata(folder)?.is_dir() && is_ours_alone(folder)? {
+        Ok(())
+    } else {
+        Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            "it can be written by others",
+        ))
+    }
+}
+
+/// Tells whether this user alone can write to what is at a path.
+///
+/// # Errors
+/// It is not there.
+#[cfg(unix)]
+pub fn is_ours_alone(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path)?;
+    Ok(found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0)
+}
+
+/// Tells whether this user alone can write to what is at a path: whether it is in the profile of
+/// this user.
+///
+/// # Errors
+/// It is not there.
+#[cfg(windows)]
+pub fn is_ours_alone(path: &Path) -> io::Result<bool> {
+    let profile = std::env::home_dir()
+        .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "this user has no profile folder"))?;
+    Ok(fs::canonicalize(path)?.starts_with(fs::canonicalize(profile)?))
+}
+
+/// Reads a file that is not larger than the limit; `None` where nothing of that name is, not even a
+/// link that leads nowhere.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let mut options = File::options();
+    options.read(true);
+    // What is no file may keep who opens it waiting.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = options.open(path)?;
+    if crate::Stat::of(&file)?.kind != FileType::File {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        Err(io::Error::other(format!("it is larger than {limit} bytes")))
+    } else {
+        Ok(Some(bytes))
+    }
+}
+
+/// Returns a number that is another one once a file of a folder was written by [`write()`], or
+/// removed.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn stamp(folder: &Path) -> io::Result<u64> {
+    let opened = crate::Dir::open_ambient(folder)?;
+    let mut stamp = DefaultHasher::new();
+    for entry in opened.list()? {
+        let Some(name) = entry?.name else { continue };
+        let found = opened.look(&name)?;
+        (name, found.id.file, found.bytes, found.changed).hash(&mut stamp);
+    }
+    Ok(stamp.finish())
+}
+
+/// Writes a file: what was there before stays, or all of it is on the disk, even if the power
+/// fails.
+///
+/// # Errors
+/// The disk.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    #[cfg(unix)]
+    builder.permissions(mode);
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(crate::Dir::open_ambient(folder)?.force()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> tempfile::TempDir {
+        let place = tempfile::Builder::new();
+        // On Windows that is in the profile.
+        place.tempdir().expect("a folder")
+    }
+
+    #[test]
+    fn a_folder_is_made_and_its_files_are_whole() {
+        let site = site();
+        let folder = site.path().join("a/b");
+        make_folder(&folder).expect("made");
+        make_folder(&folder).expect("it is there");
+        let path = folder.join("f");
+        let empty = stamp(&folder).expect("a stamp");
+        assert!(read(&path, 10).expect("looked").is_none());
+        write(&path, b"one").expect("written");
+        let one = stamp(&folder).expect("a stamp");
+        write(&path, b"two").expect("written");
+        let two = stamp(&folder).expect("a stamp");
+        assert!(empty != one && one != two);
+        assert_eq!(read(&path, 3).expect("read"), Some(b"two".to_vec()));
+        assert!(read(&path, 2).is_err(), "it is larger");
+        assert!(read(&folder, 2).is_err(), "it is a folder");
+        assert_eq!(fs::read_dir(&folder).expect("listed").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_can_write_to_is_not_ours() {
+        use std::os::unix::fs::PermissionsExt;
+        let site = site();
+        for (mode, is_ours) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
+            fs::set_permissions(site.path(), fs::Permissions::from_mode(mode)).expect("ours");
+            assert_eq!(make_folder(site.path()).is_ok(), is_ours, "{mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_is_waited_for() {
+        let site = site();
+        let path = site.path().join("fifo");
+        crate::folder::make_fifo(&path);
+        assert!(read(&path, 10).is_err());
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn what_is_outside_of_the_profile_is_not_ours() {
+        assert!(!is_ours_alone(Path::new("C:\\windows")).expect("it is there"));
+    }
+}

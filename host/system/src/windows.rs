@@ -1,0 +1,127 @@
+//! What Windows tells and only `windows-sys` asks for: each spot of `unsafe` is here.
+
+use std::fs::File;
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr::null;
+
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_BASIC_INFO, FileBasicInfo, GetFileInformationByHandleEx,
+};
+use windows_sys::Win32::System::JobObjects::{
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION,
+    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOB_OBJECT_LIMIT_PRIORITY_CLASS,
+    JOB_OBJECT_LIMIT_PROCESS_MEMORY, JOB_OBJECT_LIMIT_PROCESS_TIME,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
+    SetInformationJobObject,
+};
+use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
+use windows_sys::Win32::System::Threading::BELOW_NORMAL_PRIORITY_CLASS;
+
+use crate::process::ProcessLimits;
+
+/// Returns when anything about a file was last changed, in tenths of microseconds since 1601: the
+/// standard library has no such function that is stable.
+pub(crate) fn change_time(file: &File) -> io::Result<u64> {
+    let size = u32::try_from(size_of::<FILE_BASIC_INFO>()).map_err(io::Error::other)?;
+    #[allow(
+        unsafe_code,
+        reason = "the structure is plain numbers, of the size that is said, and the handle is open \
+                  as long as the file is borrowed"
+    )]
+    let (done, found) = unsafe {
+        let mut found: FILE_BASIC_INFO = zeroed();
+        let at = (&raw mut found).cast();
+        let done = GetFileInformationByHandleEx(file.as_raw_handle(), FileBasicInfo, at, size);
+        (done, found)
+    };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(found.ChangeTime.max(0).unsigned_abs())
+}
+
+/// Returns the memory of the machine.
+pub(crate) fn memory() -> Option<usize> {
+    let size = u32::try_from(size_of::<MEMORYSTATUSEX>()).ok()?;
+    #[allow(
+        unsafe_code,
+        reason = "the structure is plain numbers, and says its own size as it has to"
+    )]
+    let (done, found) = unsafe {
+        let mut found: MEMORYSTATUSEX = zeroed();
+        found.dwLength = size;
+        (GlobalMemoryStatusEx(&raw mut found), found)
+    };
+    (done != 0).then_some(usize::try_from(found.ullTotalPhys).ok()?)
+}
+
+/// Makes a job: what is in it is bounded, and ends when its handle is closed.
+pub(crate) fn make_job(limits: &ProcessLimits) -> io::Result<OwnedHandle> {
+    #[allow(
+        unsafe_code,
+        reason = "without a name and an access list; the handle is new, and nobody else has it"
+    )]
+    let job = unsafe {
+        let job = CreateJobObjectW(null(), null());
+        if job.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        OwnedHandle::from_raw_handle(job)
+    };
+    let size = size_of::<JOBOBJECT_EXTENDED_LIMIT_INFORMATION>();
+    let size = u32::try_from(size).map_err(io::Error::other)?;
+    let said = job_limits(limits);
+    #[allow(
+        unsafe_code,
+        reason = "the structure is plain numbers, of the size that is said, and the job is open"
+    )]
+    let done = unsafe {
+        let at = (&raw const said).cast();
+        SetInformationJobObject(
+            job.as_raw_handle(),
+            JobObjectExtendedLimitInformation,
+            at,
+            size,
+        )
+    };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(job)
+}
+
+fn job_limits(limits: &ProcessLimits) -> JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+    #[allow(unsafe_code, reason = "it is plain numbers and no pointers")]
+    let mut said: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = unsafe { zeroed() };
+    let basic = &mut said.BasicLimitInformation;
+    basic.LimitFlags =
+        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION;
+    if let Some(time) = limits.cpu_time {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_PROCESS_TIME;
+        // In tenths of microseconds.
+        basic.PerProcessUserTimeLimit = i64::try_from(time.as_nanos() / 100).unwrap_or(i64::MAX);
+    }
+    if limits.low_priority {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_PRIORITY_CLASS;
+        basic.PriorityClass = BELOW_NORMAL_PRIORITY_CLASS;
+    }
+    let memory = [limits.memory_bytes, limits.address_space_bytes];
+    if let Some(bytes) = memory.into_iter().flatten().min() {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_PROCESS_MEMORY;
+        said.ProcessMemoryLimit = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    said
+}
+
+/// Puts a process into a job, with all that it will start.
+pub(crate) fn put_into_job(job: &OwnedHandle, process: &impl AsHandle) -> io::Result<()> {
+    let process = process.as_handle().as_raw_handle();
+    #[allow(unsafe_code, reason = "both are open as long as they are borrowed")]
+    let done = unsafe { AssignProcessToJobObject(job.as_raw_handle(), process) };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
