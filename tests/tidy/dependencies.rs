@@ -14,12 +14,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guest-python", &[]),
     ("host/protocol", &[]),
     ("host/system", &[]),
-    ("host/manifest", &["syft-protocol"]),
-    ("host/package", &["syft-manifest", "syft-protocol"]),
-    ("host/runtime", &["syft-manifest", "syft-protocol"]),
+    ("host/manifest", &["syft-protocol", "syft-system"]),
+    (
+        "host/package",
+        &["syft-manifest", "syft-protocol", "syft-system"],
+    ),
+    (
+        "host/runtime",
+        &["syft-manifest", "syft-protocol", "syft-system"],
+    ),
     (
         "host/server",
-        &["syft-manifest", "syft-protocol", "syft-runtime"],
+        &[
+            "syft-manifest",
+            "syft-protocol",
+            "syft-runtime",
+            "syft-system",
+        ],
     ),
     (
         "host/workers",
@@ -28,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-package",
             "syft-protocol",
             "syft-runtime",
+            "syft-system",
         ],
     ),
     (
@@ -39,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-protocol",
             "syft-runtime",
             "syft-server",
+            "syft-system",
             "syft-workers",
         ],
     ),

@@ -10,6 +10,7 @@ use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
+use syft_system::SystemError;
 use uuid::Uuid;
 
 /// Opens a folder below `dir` without following links.
@@ -42,7 +43,7 @@ pub fn open_or_create<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io
 /// it is missing, a symlink, or no folder.
 pub fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
-    let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let is_link = SystemError::from(error) == SystemError::Link;
     is_link || matches!(error.kind(), NotFound | NotADirectory)
 }
 

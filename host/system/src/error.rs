@@ -123,6 +123,12 @@ impl From<SystemError> for io::Error {
 
 impl From<io::Error> for SystemError {
     fn from(error: io::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&io::Error> for SystemError {
+    fn from(error: &io::Error) -> Self {
         let ours = error.get_ref().and_then(|inner| inner.downcast_ref());
         match (ours, error.raw_os_error()) {
             (Some(ours), _) => *ours,
