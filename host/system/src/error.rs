@@ -69,6 +69,9 @@ pub enum SystemError {
     /// There is not enough memory.
     #[error("there is not enough memory")]
     OutOfMemory,
+    /// It is not what it was when it was opened.
+    #[error("it has changed since it was opened")]
+    Stale,
     /// What was asked makes no sense.
     #[error("that makes no sense here")]
     Invalid,
@@ -108,6 +111,7 @@ impl SystemError {
             Self::Busy => ErrorKind::ResourceBusy,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::OutOfMemory => ErrorKind::OutOfMemory,
+            Self::Stale => ErrorKind::StaleNetworkFileHandle,
             Self::Invalid => ErrorKind::InvalidInput,
             Self::Unsupported => ErrorKind::Unsupported,
             Self::Link | Self::NotAFile | Self::TooManyOpen | Self::Io(_) => ErrorKind::Other,
@@ -172,6 +176,7 @@ fn by_code(raw: i32) -> Option<SystemError> {
         Errno::BUSY | Errno::TXTBSY | Errno::AGAIN => SystemError::Busy,
         Errno::INTR => SystemError::Interrupted,
         Errno::NOMEM => SystemError::OutOfMemory,
+        Errno::STALE => SystemError::Stale,
         Errno::INVAL => SystemError::Invalid,
         Errno::NOSYS => SystemError::Unsupported,
         _ => return None,
@@ -212,6 +217,7 @@ fn by_kind(kind: ErrorKind, raw: i32) -> SystemError {
         ErrorKind::ResourceBusy | ErrorKind::WouldBlock => SystemError::Busy,
         ErrorKind::Interrupted => SystemError::Interrupted,
         ErrorKind::OutOfMemory => SystemError::OutOfMemory,
+        ErrorKind::StaleNetworkFileHandle => SystemError::Stale,
         ErrorKind::InvalidInput => SystemError::Invalid,
         ErrorKind::Unsupported => SystemError::Unsupported,
         _ => SystemError::Io(raw),

@@ -1,6 +1,8 @@
 //! What a look at a file, a folder or a link tells of it.
 
 use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::SystemError;
@@ -83,6 +85,26 @@ impl Stat {
     /// Tells whether it is a regular file of one name: none that also lies elsewhere.
     pub fn is_only_name_of_file(&self) -> bool {
         self.is_file() && self.links == 1
+    }
+}
+
+impl FileId {
+    /// Returns which file is at a path of the owner's, whose links are followed.
+    ///
+    /// # Errors
+    /// None is there.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let found = std::fs::metadata(path)?;
+            Ok(Self {
+                device: found.dev(),
+                file: found.ino(),
+            })
+        }
+        #[cfg(windows)]
+        Ok(Stat::of(&File::open(path)?)?.id)
     }
 }
 

@@ -28,6 +28,7 @@ pub mod replace;
 pub mod rights;
 pub mod service;
 mod shortcomings;
+pub mod ticks;
 mod times;
 pub mod watch;
 #[cfg(windows)]

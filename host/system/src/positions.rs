@@ -39,9 +39,65 @@ pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes all of the bytes behind what is in the file, wherever that ends by then.
+///
+/// # Errors
+/// The disk.
+pub fn append(file: &File, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match append_some(file, rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => rest = &rest[n..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn append_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+    // The offset does not count for an append.
+    let written = pwritev2(file, &[io::IoSlice::new(bytes)], 0, ReadWriteFlags::APPEND);
+    Ok(written?)
+}
+
+/// Whoever else writes by this very handle meanwhile appends as well.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn append_some(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::io::Write;
+    let flags = fcntl_getfl(file)?;
+    fcntl_setfl(file, flags | OFlags::APPEND)?;
+    let written = file.write(bytes);
+    fcntl_setfl(file, flags)?;
+    written
+}
+
+/// As `WriteFile` has it, this place is the end.
+#[cfg(windows)]
+fn append_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_appended_is_at_the_end_of_what_others_wrote() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let one = file.as_file();
+        let other = file.reopen().expect("it opens again");
+        append(one, b"one").expect("appended");
+        append(&other, b" two").expect("appended");
+        write_all_at(one, b"O", 0).expect("a place is one still");
+        append(one, b" three").expect("appended");
+        let text = std::fs::read_to_string(file.path()).expect("its text");
+        assert_eq!(text, "One two three");
+    }
 
     #[test]
     fn what_is_written_at_a_place_is_there() {

@@ -34,6 +34,33 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a folder of this user's alone that is deleted when it is dropped. Its name begins as is
+/// said.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_temporary(parent: &Path, prefix: &str) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    #[cfg(unix)]
+    builder.permissions(mode);
+    builder.tempdir_in(parent)
+}
+
+/// Makes a file that is its user's alone, to write to it.
+///
+/// # Errors
+/// Something of that name is there, or it cannot be made.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Tells whether this user alone can write to what is at a path.
 ///
 /// # Errors
@@ -152,6 +179,25 @@ mod tests {
         assert!(read(&path, 2).is_err(), "it is larger");
         assert!(read(&folder, 2).is_err(), "it is a folder");
         assert_eq!(fs::read_dir(&folder).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn what_is_made_is_its_users_alone() {
+        let site = site();
+        let path = {
+            let made = make_temporary(site.path(), ".x-").expect("made");
+            let file = made.path().join("f");
+            create_new(&file).expect("made");
+            create_new(&file).expect_err("it is there");
+            for path in [made.path(), &file] {
+                let found = fs::metadata(path).expect("there");
+                #[cfg(unix)]
+                assert_eq!(std::os::unix::fs::MetadataExt::mode(&found) & 0o077, 0);
+                assert!(!found.permissions().readonly());
+            }
+            made.path().to_owned()
+        };
+        assert!(!path.exists(), "it is deleted with all in it");
     }
 
     #[cfg(unix)]

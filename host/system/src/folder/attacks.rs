@@ -37,6 +37,8 @@ pub(super) trait Tested: Sized {
     fn remove_folder(&self, name: &str) -> Result<(), SystemError>;
     fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError>;
     fn set_times(&self, times: &SetTimes) -> Result<(), SystemError>;
+    fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError>;
+    fn look_while_listing(&self, below: &str, name: &str) -> Result<Stat, SystemError>;
     fn force(&self) -> Result<(), SystemError>;
 }
 
@@ -82,6 +84,14 @@ macro_rules! tested {
             fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
                 <$folder>::set_times(self, times)
             }
+            fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError> {
+                <$folder>::set_times_of(self, name, times)
+            }
+            fn look_while_listing(&self, below: &str, name: &str) -> Result<Stat, SystemError> {
+                let mut entries = <$folder>::list_below(self, below)?;
+                entries.next().transpose()?;
+                entries.look(name)
+            }
             fn force(&self) -> Result<(), SystemError> {
                 <$folder>::force(self)
             }
@@ -104,7 +114,8 @@ with_each! {
     files_are_moved_and_folders_never,
     folders_and_files_are_removed_as_what_they_are,
     another_file_of_the_name_is_another_one,
-    times_of_a_folder_are_set,
+    times_of_folders_and_files_are_set,
+    what_a_folder_below_lists_is_looked_at,
     a_folder_that_was_moved_stays_the_one_that_is_open,
 }
 
@@ -359,7 +370,7 @@ fn another_file_of_the_name_is_another_one<F: Tested>() {
     assert_ne!(three.changed, three.modified);
 }
 
-fn times_of_a_folder_are_set<F: Tested>() {
+fn times_of_folders_and_files_are_set<F: Tested>() {
     let site = site();
     fs::create_dir(site.path().join("d")).expect("a folder");
     let folder = F::open_ambient(site.path()).expect("it opens");
@@ -374,6 +385,32 @@ fn times_of_a_folder_are_set<F: Tested>() {
     let open = folder.open_folder("d").expect("a folder");
     open.set_times(&times).expect("set");
     assert_eq!(open.look_at_itself().expect("looked").modified, time);
+    fs::write(site.path().join("f"), "text").expect("a file");
+    folder.set_times_of("f", &times).expect("set");
+    assert_eq!(folder.look("f").expect("there").modified, time);
+    let missing = folder.set_times_of("none", &times).err();
+    assert_eq!(missing, Some(SystemError::NotFound));
+}
+
+fn what_a_folder_below_lists_is_looked_at<F: Tested>() {
+    let site = site();
+    fs::create_dir_all(site.path().join("a/b")).expect("folders");
+    fs::write(site.path().join("a/b/f"), "text").expect("a file");
+    let folder = F::open_ambient(site.path()).expect("it opens");
+    let found = folder.look_while_listing("a/b", "f").expect("there");
+    assert_eq!(found.bytes, 4);
+    assert!(
+        folder
+            .look_while_listing("", "a")
+            .expect("there")
+            .is_folder()
+    );
+    for (below, name) in [("a/b", "../f"), ("a/../a", "b"), ("a", ".")] {
+        let refused = folder.look_while_listing(below, name).err();
+        assert_eq!(refused, Some(SystemError::BadName), "{below} {name}");
+    }
+    let missing = folder.look_while_listing("a/none", "f").err();
+    assert_eq!(missing, Some(SystemError::NotFound));
 }
 
 fn a_folder_that_was_moved_stays_the_one_that_is_open<F: Tested>() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
     Access, AtFlags, CWD, Dir as RustixDir, FileType as RawType, Mode, OFlags, ResolveFlags,
-    StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat,
+    StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -86,6 +86,17 @@ impl Dir {
         checked(openat(&self.0, name, flags, mode)?)
     }
 
+    /// Opens a file of the host's own, in a folder that is its alone: what it is need not be looked
+    /// at.
+    ///
+    /// # Errors
+    /// There is none, or it is there already.
+    pub fn open_own_file(&self, name: &str, open: Open) -> Result<File, SystemError> {
+        check(name)?;
+        let (flags, mode) = flags(open);
+        Ok(openat(&self.0, name, flags, mode)?.into())
+    }
+
     /// As [`Dir::open_file`], by a path below this folder.
     ///
     /// # Errors
@@ -101,13 +112,27 @@ impl Dir {
             let resolve =
                 ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
             match openat2(&self.0, path, flags, mode, resolve) {
-                Err(Errno::NOSYS | Errno::PERM) => WALKS.store(true, Ordering::Relaxed),
+                // A container forbids it, or the file is one that nobody may write to.
+                Err(Errno::NOSYS | Errno::PERM) if !self.has_openat2() => {
+                    WALKS.store(true, Ordering::Relaxed);
+                }
                 // It was moved away from here in this moment.
                 Err(Errno::XDEV) => return Err(SystemError::NotFound),
                 opened => return Ok(opened?),
             }
         }
         self.walk(names, flags, mode)
+    }
+
+    fn has_openat2(&self) -> bool {
+        openat2(
+            &self.0,
+            ".",
+            ON_THE_WAY,
+            Mode::empty(),
+            ResolveFlags::BENEATH,
+        )
+        .is_ok()
     }
 
     /// As `openat2` would, name by name.
@@ -154,6 +179,18 @@ impl Dir {
         Ok(DirEntries(RustixDir::new(self.reopen()?)?))
     }
 
+    /// Begins to list what is in a folder below this one; the empty path is this one.
+    ///
+    /// # Errors
+    /// A part of the path is missing, a link or no folder, or it may not be read.
+    pub fn list_below(&self, path: &str) -> Result<DirEntries, SystemError> {
+        let folder = match path {
+            "" => self.reopen()?,
+            path => self.below(path, TO_READ, Mode::empty())?,
+        };
+        Ok(DirEntries(RustixDir::new(folder)?))
+    }
+
     pub(super) fn reopen(&self) -> Result<OwnedFd, SystemError> {
         Ok(openat(&self.0, ".", TO_READ, Mode::empty())?)
     }
@@ -187,6 +224,16 @@ impl Dir {
             Err(Errno::EXIST) => Err(SystemError::NotEmpty),
             removed => Ok(removed?),
         }
+    }
+
+    /// Sets the times of what has a name here; those of a link itself.
+    ///
+    /// # Errors
+    /// Nothing has the name, or it is not ours.
+    pub fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError> {
+        check(name)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        Ok(utimensat(&self.0, name, &times.timestamps(), flags)?)
     }
 
     /// Gives a file another name, in this folder or in another one, in the place of a file that has
@@ -223,7 +270,7 @@ impl Dir {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+    pub fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
         Ok(renameat(&self.0, name, &to.0, to_name)?)
     }
 
@@ -261,10 +308,23 @@ impl Dir {
         };
         is_set_group() || crate::rights::has_default_list(self.0.as_fd())
     }
+}
 
-    /// Returns the handle, for what Linux alone does with it: watches, files without a name.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
+/// For what Linux alone does with the handle: watches, files without a name.
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+impl DirEntries {
+    /// Looks at a name in the folder; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing has the name.
+    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
+        check(name)?;
+        look_at(self.0.fd()?, name)
     }
 }
 

@@ -26,7 +26,10 @@ use crate::{FileType, SetTimes, Stat, SystemError, names::check};
 pub struct Dir(CapDir);
 
 /// What is in a folder, one name after the other.
-pub struct DirEntries(ReadDir);
+pub struct DirEntries {
+    folder: Dir,
+    entries: ReadDir,
+}
 
 impl Dir {
     /// Opens the folder at a path of the owner's, whose links are followed.
@@ -106,6 +109,14 @@ impl Dir {
         }
     }
 
+    /// Opens a file of the host's own, in a folder that is its alone.
+    ///
+    /// # Errors
+    /// There is none, or it is there already.
+    pub fn open_own_file(&self, name: &str, open: Open) -> Result<File, SystemError> {
+        Ok(self.open_file(name, open)?.file)
+    }
+
     /// As [`Dir::open_file`], by a path below this folder.
     ///
     /// # Errors
@@ -143,7 +154,22 @@ impl Dir {
     /// # Errors
     /// It may not be read.
     pub fn list(&self) -> Result<DirEntries, SystemError> {
-        Ok(DirEntries(self.0.entries()?))
+        Ok(DirEntries {
+            entries: self.0.entries()?,
+            folder: self.try_clone()?,
+        })
+    }
+
+    /// Begins to list what is in a folder below this one; the empty path is this one.
+    ///
+    /// # Errors
+    /// A part of the path is missing, a link or no folder, or it may not be read.
+    pub fn list_below(&self, path: &str) -> Result<DirEntries, SystemError> {
+        let folder = self.open_folder_below(path)?;
+        Ok(DirEntries {
+            entries: folder.0.entries()?,
+            folder,
+        })
     }
 
     /// Makes a folder in this one.
@@ -186,6 +212,18 @@ impl Dir {
         }
     }
 
+    /// Sets the times of what has a name here; those of a link itself.
+    ///
+    /// # Errors
+    /// Nothing has the name, or it is not ours.
+    pub fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError> {
+        check(name)?;
+        if FOLDS {
+            self.look(name)?;
+        }
+        os::set_times_of(&self.0, name, times)
+    }
+
     /// Gives a file another name, in this folder or in another one, in the place of a file that has
     /// it. A folder is neither moved nor replaced.
     ///
@@ -224,7 +262,7 @@ impl Dir {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+    pub fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
         Ok(self.0.rename(name, &to.0, to_name)?)
     }
 
@@ -259,11 +297,28 @@ impl Dir {
     }
 }
 
+#[cfg(unix)]
+impl std::os::fd::AsFd for Dir {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl DirEntries {
+    /// Looks at a name in the folder; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing has the name.
+    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
+        self.folder.look(name)
+    }
+}
+
 impl Iterator for DirEntries {
     type Item = Result<DirEntry, SystemError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = match self.0.next()? {
+        let entry = match self.entries.next()? {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error.into())),
         };

@@ -3,10 +3,10 @@
 use std::fs::File;
 
 use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat, utimensat};
 
 use super::{Create, Open};
-use crate::{FileId, FileType, Stat, StatTime, SystemError};
+use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError};
 
 /// Adds what only this system has.
 pub(super) fn complete(options: &mut OpenOptions, open: Open) {
@@ -94,6 +94,11 @@ fn found(metadata: &Metadata) -> Stat {
 pub(super) fn reopen(dir: &Dir) -> Result<File, SystemError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(openat(dir, ".", flags, Mode::empty())?.into())
+}
+
+pub(super) fn set_times_of(dir: &Dir, name: &str, times: &SetTimes) -> Result<(), SystemError> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    Ok(utimensat(dir, name, &times.timestamps(), flags)?)
 }
 
 pub(super) fn may_be_changed(dir: &Dir) -> Result<(), SystemError> {

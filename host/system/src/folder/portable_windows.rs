@@ -11,7 +11,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::Open;
-use crate::{FileId, FileType, Stat, StatTime, SystemError, exact, windows};
+use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError, exact, windows};
 
 /// Between 1601, from which Windows counts, and 1970.
 const SECONDS_TO_1970: i64 = 11_644_473_600;
@@ -104,6 +104,15 @@ pub(super) fn reopen(dir: &Dir) -> Result<File, SystemError> {
         .maybe_dir(true)
         .follow(FollowSymlinks::No);
     Ok(dir.open_with(".", &options)?.into_std())
+}
+
+pub(super) fn set_times_of(dir: &Dir, name: &str, times: &SetTimes) -> Result<(), SystemError> {
+    let mut options = OpenOptions::new();
+    options
+        .access_mode(FILE_WRITE_ATTRIBUTES)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS)
+        .follow(FollowSymlinks::No);
+    times.set_on(&dir.open_with(name, &options)?.into_std())
 }
 
 /// An access list says it, when something is changed.

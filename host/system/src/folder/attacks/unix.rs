@@ -10,7 +10,7 @@ use std::thread;
 
 use super::super::{Create, Open};
 use super::{Tested, site, text};
-use crate::{FileType, SystemError};
+use crate::{FileType, SetTime, SetTimes, Stat, StatTime, SystemError};
 
 with_each! {
     no_link_is_followed_at_any_level,
@@ -68,6 +68,8 @@ fn no_link_is_followed_at_any_level<F: Tested>() {
         );
         let opened = folder.open_file_below(path, Open::READ).err();
         assert!(is_for_a_link(opened), "{path}");
+        let listed = folder.look_while_listing(path, "f").err();
+        assert!(is_for_a_link(listed), "{path}");
         let made = folder.open_file_below(path, Open::WRITE.create(Create::IfMissing));
         assert!(is_for_a_link(made.err()), "{path}");
     }
@@ -87,6 +89,21 @@ fn links_are_looked_at_removed_and_replaced_themselves<F: Tested>() {
     let folder = F::open_ambient(site.path()).expect("it opens");
     assert_eq!(folder.look("l").expect("there").kind, FileType::Link);
     assert_eq!(folder.look("d").expect("there").kind, FileType::Link);
+    let times = SetTimes {
+        modified: SetTime::At(StatTime::default()),
+        ..SetTimes::default()
+    };
+    folder.set_times_of("l", &times).expect("of the link");
+    let modified = |found: Stat| found.modified;
+    assert_eq!(
+        modified(folder.look("l").expect("there")),
+        StatTime::default()
+    );
+    let theirs = F::open_ambient(outside.path()).expect("it opens");
+    assert_ne!(
+        modified(theirs.look("t").expect("there")),
+        StatTime::default()
+    );
     folder.remove_file("l").expect("removed");
     folder.remove_folder("d").expect_err("a link is no folder");
     folder.remove_file("d").expect("removed");
