@@ -491,7 +491,7 @@ fn says_where_it_looked_in_vain() {
         assert!(stderr.starts_with(&begin), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
     };
-    check("No such file");
+    check("there is nothing of this name");
     fs::write(site.datasites(), "").unwrap();
-    check("ot a directory");
+    check("it is no folder");
 }

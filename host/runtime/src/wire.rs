@@ -16,6 +16,7 @@ mod ask;
 mod bounds;
 mod call;
 mod end;
+mod faults;
 mod files;
 mod guest_values;
 mod http;

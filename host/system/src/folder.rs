@@ -121,6 +121,13 @@ impl Open {
         ..Self::READ
     };
 
+    /// To force what is in it to the disk, for which Windows wants a right to write.
+    pub const TO_FORCE: Self = if cfg!(windows) {
+        Self::READ_WRITE
+    } else {
+        Self::READ
+    };
+
     /// To write behind what is there, wherever that ends by then.
     pub const APPEND: Self = Self {
         append: true,
@@ -131,6 +138,11 @@ impl Open {
     #[must_use]
     pub const fn create(self, create: Create) -> Self {
         Self { create, ..self }
+    }
+
+    /// Returns whether it is made.
+    pub const fn creates(self) -> Create {
+        self.create
     }
 
     /// If it is made, it is its user's alone. What folder it is made in says that on Windows.

@@ -15,6 +15,23 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> 
     return std::os::windows::fs::FileExt::seek_read(file, bytes, offset);
 }
 
+/// Reads as many bytes at a place as there is room for.
+///
+/// # Errors
+/// The disk, or the file ends before.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut n_read = 0;
+    while n_read < bytes.len() {
+        match read_at(file, &mut bytes[n_read..], offset + n_read as u64) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => n_read += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Writes all of the bytes to a place.
 ///
 /// # Errors
@@ -108,5 +125,8 @@ mod tests {
         assert_eq!(read_at(&file, &mut bytes, 3).expect("read"), 8);
         assert_eq!(&bytes[..8], b"lo world");
         assert_eq!(read_at(&file, &mut bytes, 11).expect("the end"), 0);
+        read_exact_at(&file, &mut bytes[..5], 6).expect("all of it");
+        assert_eq!(&bytes[..5], b"world");
+        read_exact_at(&file, &mut bytes[..6], 6).expect_err("it ends before");
     }
 }

@@ -1,16 +1,18 @@
 //! The files that an app watches and may read, as they are in the tree.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FileType, OFlags, fstat};
+use rustix::fs::{FileType, fstat};
 use syft_protocol::address::Datasite;
 use syft_protocol::file_events::{FileStamp, LookResult};
 use syft_protocol::pattern::{Effort, Globs};
+use syft_system::Dir;
 
 use super::hints::HintQueue;
 use super::walk::{Branch, FOLDERS_AT_ONCE, FolderRead, OPENING, Walk};
@@ -177,8 +179,8 @@ impl WatchScope {
         if !self.leads_on_from(&parents) {
             return Ok(read);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_unchecked(&GuestPath::of(path), flags)?;
+        let opened = self.root.open_folder(&GuestPath::of(path))?;
+        let folder = OwnedFd::from(File::try_from(&opened)?);
         if cursor.stay_in(&fstat(&folder)?) {
             hints.cover(folder.as_fd(), path);
         }
@@ -189,7 +191,7 @@ impl WatchScope {
                 && path.len() + 1 + name.len() <= MAX_PATH_BYTES
             {
                 let names: Vec<&str> = parents.iter().copied().chain([name]).collect();
-                self.sort_in(&folder, &names, entry.file_type(), &mut read);
+                self.sort_in(&opened, &names, entry.file_type(), &mut read);
             }
             let is_enough = read.n_names >= most || read.folders.len() >= FOLDERS_AT_ONCE;
             Ok(if is_enough {
@@ -202,13 +204,13 @@ impl WatchScope {
         Ok(read)
     }
 
-    fn sort_in(&self, folder: &OwnedFd, names: &[&str], kind: FileType, read: &mut FolderRead) {
+    fn sort_in(&self, folder: &Dir, names: &[&str], kind: FileType, read: &mut FolderRead) {
         let (path, name) = (|| Arc::from(names.join("/")), names[names.len() - 1]);
         // Some file systems do not say what it is. Then both is tried.
         let may_be_file = matches!(kind, FileType::RegularFile | FileType::Unknown);
         let may_be_folder = matches!(kind, FileType::Directory | FileType::Unknown);
         if may_be_file && self.covers_names(names) {
-            match stamp_at(folder.as_fd(), name) {
+            match stamp_at(folder, name) {
                 Ok(found) => read.files.extend(found.map(|stamp| (path(), stamp))),
                 Err(error) => tracing::debug!(name, "cannot look at a file: {error}"),
             }

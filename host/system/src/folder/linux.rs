@@ -271,6 +271,8 @@ impl Dir {
     /// # Errors
     /// As there.
     pub fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        check(to_name)?;
         Ok(renameat(&self.0, name, &to.0, to_name)?)
     }
 

@@ -263,6 +263,8 @@ impl Dir {
     /// # Errors
     /// As there.
     pub fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        check(to_name)?;
         Ok(self.0.rename(name, &to.0, to_name)?)
     }
 

@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use rustix::fs::{OFlags, fdatasync, fsync};
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Open, SystemError};
 
 use super::super::datasites_dir::{DatasitesDir, Known, known};
 use super::super::guard::Guard;
@@ -134,7 +133,7 @@ impl StagedWrites {
         let path = GuestPath::of(path);
         match found {
             Some(found) => self.root.stamp(&path).ok().flatten().as_ref() == Some(found),
-            None => self.root.look(&path).err() == Some(Errno::NOENT),
+            None => self.root.look(&path).err() == Some(SystemError::NotFound),
         }
     }
 
@@ -156,10 +155,10 @@ impl Effects for StagedWrites {
 
     fn force(&self) -> io::Result<()> {
         for staged in &self.files {
-            fdatasync(staged.open(OFlags::RDONLY)?)?;
+            staged.open(Open::TO_FORCE)?.sync_data()?;
         }
         if !self.files.is_empty() {
-            fsync(self.place.folder())?;
+            self.place.folder().force()?;
         }
         Ok(())
     }
@@ -201,11 +200,11 @@ impl Effects for StagedWrites {
             if !forced.insert(folder.to_owned()) {
                 continue;
             }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-            let opened = self.root.open_unchecked(&GuestPath::of(folder), flags);
-            match opened.and_then(fsync) {
+            let opened = self.root.open_folder(&GuestPath::of(folder));
+            match opened.and_then(|folder| folder.force()) {
+                Ok(()) => {}
                 // It was deleted.
-                Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(error) if error.is_absent() => {}
                 Err(error) => tracing::warn!(folder, "what was written is not forced: {error}"),
             }
         }
