@@ -19,11 +19,7 @@ pub const UNFINISHED: &str = ".new-";
 /// # Errors
 /// It cannot be made, or others can write to it.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    make_missing(folder)?;
     if fs::metadata(folder)?.is_dir() && is_ours_alone(folder)? {
         Ok(())
     } else {
@@ -32,6 +28,18 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
             "it can be written by others",
         ))
     }
+}
+
+/// As [`make_folder`], and one that is there may be anybody's.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_missing(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Makes a folder of this user's alone that is deleted when it is dropped. Its name begins as is
@@ -208,6 +216,7 @@ mod tests {
         for (mode, is_ours) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
             fs::set_permissions(site.path(), fs::Permissions::from_mode(mode)).expect("ours");
             assert_eq!(make_folder(site.path()).is_ok(), is_ours, "{mode:o}");
+            assert!(make_missing(site.path()).is_ok(), "it is there");
         }
     }
 
