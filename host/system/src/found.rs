@@ -1,6 +1,7 @@
 //! What a look at a file, a folder or a link tells of it.
 
 use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::SystemError;
@@ -68,6 +69,14 @@ impl Stat {
     /// The disk.
     pub fn of(file: &File) -> Result<Self, SystemError> {
         crate::folder::look_at_file(file)
+    }
+
+    /// Looks at what is at a path of the owner's; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing is there.
+    pub fn at(path: &Path) -> Result<Self, SystemError> {
+        crate::Dir::look_at_path(path)
     }
 
     /// Tells whether it is a regular file.
