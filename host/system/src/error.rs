@@ -119,6 +119,11 @@ impl SystemError {
     }
 }
 
+/// As [`SystemError::is_absent`], of an error that may have been one.
+pub fn is_absent(error: &io::Error) -> bool {
+    SystemError::from(error).is_absent()
+}
+
 impl From<SystemError> for io::Error {
     fn from(error: SystemError) -> Self {
         Self::new(error.kind(), error)

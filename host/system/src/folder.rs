@@ -13,9 +13,9 @@ mod costs;
     feature = "portable",
     allow(dead_code, reason = "tests try both, and programs have one")
 )]
-mod linux;
+pub(crate) mod linux;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
-mod portable;
+pub(crate) mod portable;
 #[cfg(all(unix, any(test, feature = "portable", not(target_os = "linux"))))]
 mod portable_unix;
 #[cfg(windows)]
@@ -191,6 +191,15 @@ impl Dir {
             folder = folder.open_folder(name)?;
         }
         Ok(folder)
+    }
+
+    /// Removes a folder with all that is in it. A link is removed itself.
+    ///
+    /// # Errors
+    /// It is none, or not there, or something in it stays.
+    pub fn remove_folder_whole(&self, name: &str) -> Result<(), SystemError> {
+        self.open_folder(name)?.remove_all_but(&[])?;
+        self.remove_folder(name)
     }
 }
 

@@ -72,6 +72,14 @@ impl Stat {
         crate::folder::look_at_file(file)
     }
 
+    /// Looks at what is at a path of the owner's; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing is there.
+    pub fn at(path: &Path) -> Result<Self, SystemError> {
+        crate::Dir::look_at_path(path)
+    }
+
     /// Tells whether it is a regular file.
     pub fn is_file(&self) -> bool {
         self.kind == FileType::File

@@ -11,6 +11,7 @@
 //! It does not know what a request, an app or a grant is, reads no environment and starts no thread
 //! but those of notify.
 
+pub mod boot;
 pub mod copy;
 mod error;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
@@ -19,6 +20,10 @@ pub mod folder;
 mod found;
 pub mod lock;
 pub mod machine;
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod nameless;
+#[cfg(any(feature = "portable", not(target_os = "linux")))]
+mod nameless_portable;
 pub mod names;
 pub mod places;
 pub mod positions;
@@ -34,9 +39,13 @@ pub mod watch;
 #[cfg(windows)]
 mod windows;
 
-pub use error::SystemError;
+pub use error::{SystemError, is_absent};
 pub use folder::{Create, Dir, DirCursor, DirEntries, DirEntry, DirEntryRef, Open, OpenedFile};
 pub use found::{FileId, FileType, Stat, StatTime};
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub use nameless::NamelessFiles;
+#[cfg(any(feature = "portable", not(target_os = "linux")))]
+pub use nameless_portable::NamelessFiles;
 pub use shortcomings::shortcomings;
 pub use times::{SetTime, SetTimes};
 

@@ -4,7 +4,6 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
-#[cfg(unix)]
 use crate::Dir;
 use crate::{FileId, Stat, SystemError};
 
@@ -39,6 +38,15 @@ pub fn try_for(path: &Path) -> io::Result<Option<Lock>> {
 #[cfg(unix)]
 pub fn try_for_folder(folder: &Dir) -> io::Result<Option<Lock>> {
     try_lock(File::try_from(folder)?)
+}
+
+/// Locks a folder that is open against others who do so.
+///
+/// # Errors
+/// Windows locks no folders.
+#[cfg(windows)]
+pub fn try_for_folder(_folder: &Dir) -> io::Result<Option<Lock>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn try_lock(file: File) -> io::Result<Option<Lock>> {

@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::null;
+use std::time::Duration;
 
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_BASIC_INFO, FileBasicInfo, GetFileInformationByHandleEx,
@@ -16,7 +17,9 @@ use windows_sys::Win32::System::JobObjects::{
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation,
     SetInformationJobObject,
 };
-use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
+use windows_sys::Win32::System::SystemInformation::{
+    GetTickCount64, GlobalMemoryStatusEx, MEMORYSTATUSEX,
+};
 use windows_sys::Win32::System::Threading::BELOW_NORMAL_PRIORITY_CLASS;
 
 use crate::process::ProcessLimits;
@@ -55,6 +58,13 @@ pub(crate) fn memory() -> Option<usize> {
         (GlobalMemoryStatusEx(&raw mut found), found)
     };
     (done != 0).then_some(usize::try_from(found.ullTotalPhys).ok()?)
+}
+
+/// Returns the time since the machine was started, the time that it slept included.
+pub(crate) fn since_start() -> Duration {
+    #[allow(unsafe_code, reason = "it is given nothing and returns a number")]
+    let millis = unsafe { GetTickCount64() };
+    Duration::from_millis(millis)
 }
 
 /// Makes a job: what is in it is bounded, and ends when its handle is closed.

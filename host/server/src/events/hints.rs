@@ -1,13 +1,12 @@
 //! Hints at what changes in the folders that may hold watched files.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_protocol::file_events::FileHint;
+use syft_system::Dir;
+use syft_system::watch::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 use tokio::sync::Notify;
-
-use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
@@ -89,7 +88,7 @@ impl HintQueue {
     }
 
     /// Watches a folder that is open under this path, if that can be.
-    pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &Arc<str>) {
+    pub(super) fn cover(&self, folder: &Dir, path: &Arc<str>) {
         self.folders
             .cover(folder, path, WatchMask::Everything, None);
     }

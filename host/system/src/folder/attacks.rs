@@ -27,14 +27,18 @@ pub(super) trait Tested: Sized {
     fn open_ambient(path: &Path) -> Result<Self, SystemError>;
     fn open_folder(&self, name: &str) -> Result<Self, SystemError>;
     fn open_folder_below(&self, path: &str) -> Result<Self, SystemError>;
+    fn open_folder_to_read(&self, name: &str) -> Result<Self, SystemError>;
+    fn open_folder_below_to_read(&self, path: &str) -> Result<Self, SystemError>;
     fn open_file(&self, name: &str, open: Open) -> Result<OpenedFile, SystemError>;
     fn open_file_below(&self, path: &str, open: Open) -> Result<OpenedFile, SystemError>;
     fn look(&self, name: &str) -> Result<Stat, SystemError>;
     fn look_at_itself(&self) -> Result<Stat, SystemError>;
+    fn look_at_path(path: &Path) -> Result<Stat, SystemError>;
     fn entries(&self) -> Result<Vec<DirEntry>, SystemError>;
     fn make_folder(&self, name: &str) -> Result<(), SystemError>;
     fn remove_file(&self, name: &str) -> Result<(), SystemError>;
     fn remove_folder(&self, name: &str) -> Result<(), SystemError>;
+    fn remove_all_but(&self, spared: &[&str]) -> Result<(), SystemError>;
     fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError>;
     fn set_times(&self, times: &SetTimes) -> Result<(), SystemError>;
     fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError>;
@@ -54,6 +58,12 @@ macro_rules! tested {
             fn open_folder_below(&self, path: &str) -> Result<Self, SystemError> {
                 <$folder>::open_folder_below(self, path)
             }
+            fn open_folder_to_read(&self, name: &str) -> Result<Self, SystemError> {
+                <$folder>::open_folder_to_read(self, name)
+            }
+            fn open_folder_below_to_read(&self, path: &str) -> Result<Self, SystemError> {
+                <$folder>::open_folder_below_to_read(self, path)
+            }
             fn open_file(&self, name: &str, open: Open) -> Result<OpenedFile, SystemError> {
                 <$folder>::open_file(self, name, open)
             }
@@ -66,6 +76,9 @@ macro_rules! tested {
             fn look_at_itself(&self) -> Result<Stat, SystemError> {
                 <$folder>::look_at_itself(self)
             }
+            fn look_at_path(path: &Path) -> Result<Stat, SystemError> {
+                <$folder>::look_at_path(path)
+            }
             fn entries(&self) -> Result<Vec<DirEntry>, SystemError> {
                 <$folder>::list(self)?.collect()
             }
@@ -77,6 +90,9 @@ macro_rules! tested {
             }
             fn remove_folder(&self, name: &str) -> Result<(), SystemError> {
                 <$folder>::remove_folder(self, name)
+            }
+            fn remove_all_but(&self, spared: &[&str]) -> Result<(), SystemError> {
+                <$folder>::remove_all_but(self, spared)
             }
             fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
                 <$folder>::rename_file(self, name, to, to_name)
@@ -105,6 +121,7 @@ tested!(super::portable::Dir);
 
 with_each! {
     what_is_there_is_opened_and_described,
+    what_is_at_a_path_is_the_same_as_in_its_folder,
     names_that_are_none_are_refused,
     names_and_paths_that_are_too_long_are_refused,
     what_is_missing_or_in_the_way_is_said,
@@ -156,6 +173,17 @@ fn what_is_there_is_opened_and_described<F: Tested>() {
     let (itself, this) = (itself.look_at_itself(), folder.look_at_itself());
     assert_eq!(itself.expect("looked").id, this.expect("looked").id);
     b.force().expect("forced");
+}
+
+fn what_is_at_a_path_is_the_same_as_in_its_folder<F: Tested>() {
+    let site = site();
+    fs::write(site.path().join("f"), "text").expect("a file");
+    let folder = F::open_ambient(site.path()).expect("it opens");
+    let at = |name: &str| F::look_at_path(&site.path().join(name));
+    assert_eq!(at("f"), folder.look("f"));
+    assert_eq!(at("none").err(), Some(SystemError::NotFound));
+    assert_eq!(F::look_at_path(site.path()), folder.look_at_itself());
+    assert!(F::look_at_path(Path::new("Cargo.toml")).is_ok_and(|found| found.is_file()));
 }
 
 fn names_that_are_none_are_refused<F: Tested>() {

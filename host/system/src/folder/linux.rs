@@ -12,6 +12,7 @@ use rustix::fs::{
     StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat, utimensat,
 };
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
 use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError, names::check};
@@ -33,7 +34,11 @@ static WALKS: AtomicBool = AtomicBool::new(false);
 
 /// An open folder.
 #[derive(Debug)]
-pub struct Dir(OwnedFd);
+pub struct Dir {
+    fd: OwnedFd,
+    /// It was opened to read what is in it.
+    is_to_read: bool,
+}
 
 /// What is in a folder, one name after the other.
 pub struct DirEntries(RustixDir);
@@ -45,7 +50,17 @@ impl Dir {
     /// There is no such folder.
     pub fn open_ambient(path: &Path) -> Result<Self, SystemError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(openat(CWD, path, flags, Mode::empty())?))
+        Ok(Self::on_the_way(openat(CWD, path, flags, Mode::empty())?))
+    }
+
+    fn on_the_way(fd: OwnedFd) -> Self {
+        let is_to_read = false;
+        Self { fd, is_to_read }
+    }
+
+    fn to_read(fd: OwnedFd) -> Self {
+        let is_to_read = true;
+        Self { fd, is_to_read }
     }
 
     /// Returns the same folder once more.
@@ -53,7 +68,8 @@ impl Dir {
     /// # Errors
     /// Too many files are open.
     pub fn try_clone(&self) -> Result<Self, SystemError> {
-        Ok(Self(self.0.try_clone().map_err(SystemError::from)?))
+        // Both would read from the same place on.
+        Ok(Self::on_the_way(self.fd.try_clone()?))
     }
 
     /// Opens a folder in this one.
@@ -62,7 +78,19 @@ impl Dir {
     /// There is none of that name; a link is none.
     pub fn open_folder(&self, name: &str) -> Result<Self, SystemError> {
         check(name)?;
-        Ok(Self(openat(&self.0, name, ON_THE_WAY, Mode::empty())?))
+        let fd = openat(&self.fd, name, ON_THE_WAY, Mode::empty())?;
+        Ok(Self::on_the_way(fd))
+    }
+
+    /// As [`Dir::open_folder`], and has it open to be read by [`Dir::read_on`], one reader at a
+    /// time: that saves opening it once more.
+    ///
+    /// # Errors
+    /// As there, and it may not be read.
+    pub fn open_folder_to_read(&self, name: &str) -> Result<Self, SystemError> {
+        check(name)?;
+        let fd = openat(&self.fd, name, TO_READ, Mode::empty())?;
+        Ok(Self::to_read(fd))
     }
 
     /// Opens a folder below this one by its path; the empty path is this one.
@@ -73,7 +101,20 @@ impl Dir {
         if path.is_empty() {
             return self.try_clone();
         }
-        self.below(path, ON_THE_WAY, Mode::empty()).map(Self)
+        let fd = self.below(path, ON_THE_WAY, Mode::empty())?;
+        Ok(Self::on_the_way(fd))
+    }
+
+    /// As [`Dir::open_folder_below`], and has it open as [`Dir::open_folder_to_read`] does.
+    ///
+    /// # Errors
+    /// As there, and it may not be read.
+    pub fn open_folder_below_to_read(&self, path: &str) -> Result<Self, SystemError> {
+        let fd = match path {
+            "" => self.reopen()?,
+            path => self.below(path, TO_READ, Mode::empty())?,
+        };
+        Ok(Self::to_read(fd))
     }
 
     /// Opens a regular file in this folder.
@@ -83,7 +124,7 @@ impl Dir {
     pub fn open_file(&self, name: &str, open: Open) -> Result<OpenedFile, SystemError> {
         check(name)?;
         let (flags, mode) = flags(open);
-        checked(openat(&self.0, name, flags, mode)?)
+        checked(openat(&self.fd, name, flags, mode)?)
     }
 
     /// Opens a file of the host's own, in a folder that is its alone: what it is need not be looked
@@ -94,7 +135,7 @@ impl Dir {
     pub fn open_own_file(&self, name: &str, open: Open) -> Result<File, SystemError> {
         check(name)?;
         let (flags, mode) = flags(open);
-        Ok(openat(&self.0, name, flags, mode)?.into())
+        Ok(openat(&self.fd, name, flags, mode)?.into())
     }
 
     /// As [`Dir::open_file`], by a path below this folder.
@@ -111,7 +152,7 @@ impl Dir {
         if !WALKS.load(Ordering::Relaxed) {
             let resolve =
                 ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-            match openat2(&self.0, path, flags, mode, resolve) {
+            match openat2(&self.fd, path, flags, mode, resolve) {
                 // A container forbids it, or the file is one that nobody may write to.
                 Err(Errno::NOSYS | Errno::PERM) if !self.has_openat2() => {
                     WALKS.store(true, Ordering::Relaxed);
@@ -126,7 +167,7 @@ impl Dir {
 
     fn has_openat2(&self) -> bool {
         openat2(
-            &self.0,
+            &self.fd,
             ".",
             ON_THE_WAY,
             Mode::empty(),
@@ -145,7 +186,7 @@ impl Dir {
         let mut names = names.peekable();
         let mut folder: Option<OwnedFd> = None;
         while let Some(name) = names.next() {
-            let from = folder.as_ref().map_or(self.0.as_fd(), AsFd::as_fd);
+            let from = folder.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
             if names.peek().is_none() {
                 return Ok(openat(from, name, flags, mode)?);
             }
@@ -160,7 +201,15 @@ impl Dir {
     /// Nothing has the name.
     pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
         check(name)?;
-        look_at(self.0.as_fd(), name)
+        look_at(self.fd.as_fd(), name)
+    }
+
+    /// Looks at what is at a path of the owner's; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing is there.
+    pub(crate) fn look_at_path(path: &Path) -> Result<Stat, SystemError> {
+        look_at(CWD, path)
     }
 
     /// Looks at this folder.
@@ -168,7 +217,7 @@ impl Dir {
     /// # Errors
     /// The disk.
     pub fn look_at_itself(&self) -> Result<Stat, SystemError> {
-        look_at(self.0.as_fd(), "")
+        look_at(self.fd.as_fd(), "")
     }
 
     /// Begins to list what is in this folder.
@@ -191,8 +240,13 @@ impl Dir {
         Ok(DirEntries(RustixDir::new(folder)?))
     }
 
+    /// Returns the handle, if it is there to read what is in the folder.
+    pub(super) fn handle_to_read(&self) -> Option<BorrowedFd<'_>> {
+        self.is_to_read.then(|| self.fd.as_fd())
+    }
+
     pub(super) fn reopen(&self) -> Result<OwnedFd, SystemError> {
-        Ok(openat(&self.0, ".", TO_READ, Mode::empty())?)
+        Ok(openat(&self.fd, ".", TO_READ, Mode::empty())?)
     }
 
     /// Makes a folder in this one.
@@ -201,7 +255,7 @@ impl Dir {
     /// Something has the name, or that is not allowed.
     pub fn make_folder(&self, name: &str) -> Result<(), SystemError> {
         check(name)?;
-        Ok(mkdirat(&self.0, name, Mode::from_raw_mode(0o777))?)
+        Ok(mkdirat(&self.fd, name, Mode::from_raw_mode(0o777))?)
     }
 
     /// Removes a file, or a link, and no folder.
@@ -210,7 +264,7 @@ impl Dir {
     /// It is a folder, or not there, or stays.
     pub fn remove_file(&self, name: &str) -> Result<(), SystemError> {
         check(name)?;
-        Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
     /// Removes a folder in which nothing is.
@@ -219,7 +273,7 @@ impl Dir {
     /// Something is in it, or it is none, or not there.
     pub fn remove_folder(&self, name: &str) -> Result<(), SystemError> {
         check(name)?;
-        match unlinkat(&self.0, name, AtFlags::REMOVEDIR) {
+        match unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
             // Some file systems say that of one that is not empty.
             Err(Errno::EXIST) => Err(SystemError::NotEmpty),
             removed => Ok(removed?),
@@ -233,7 +287,15 @@ impl Dir {
     pub fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError> {
         check(name)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(utimensat(&self.0, name, &times.timestamps(), flags)?)
+        Ok(utimensat(&self.fd, name, &times.timestamps(), flags)?)
+    }
+
+    /// Removes all that is in this folder, but what has one of these names. A link is removed itself.
+    ///
+    /// # Errors
+    /// Something stays.
+    pub fn remove_all_but(&self, spared: &[&str]) -> Result<(), SystemError> {
+        Ok(remove_below(self.reopen()?, spared)?)
     }
 
     /// Gives a file another name, in this folder or in another one, in the place of a file that has
@@ -250,14 +312,14 @@ impl Dir {
         // A folder may have come in its place since. The kernel puts no folder in the place of a
         // file, so there shall be one.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let made = match openat(&to.0, to_name, flags, Mode::from_raw_mode(0o666)) {
+        let made = match openat(&to.fd, to_name, flags, Mode::from_raw_mode(0o666)) {
             Ok(_) => true,
             Err(Errno::EXIST) => false,
             Err(error) => return Err(error.into()),
         };
-        let renamed = renameat(&self.0, name, &to.0, to_name);
+        let renamed = renameat(&self.fd, name, &to.fd, to_name);
         if made && renamed.is_err() {
-            unlinkat(&to.0, to_name, AtFlags::empty())?;
+            unlinkat(&to.fd, to_name, AtFlags::empty())?;
         }
         match renamed {
             Err(Errno::NOTDIR) => Err(SystemError::IsAFolder),
@@ -273,7 +335,7 @@ impl Dir {
     pub fn name_own(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
         check(name)?;
         check(to_name)?;
-        Ok(renameat(&self.0, name, &to.0, to_name)?)
+        Ok(renameat(&self.fd, name, &to.fd, to_name)?)
     }
 
     /// Sets the times of this folder.
@@ -290,7 +352,7 @@ impl Dir {
     /// They cannot.
     pub fn may_be_changed(&self) -> Result<(), SystemError> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
-        Ok(accessat(&self.0, ".", access, AtFlags::empty())?)
+        Ok(accessat(&self.fd, ".", access, AtFlags::empty())?)
     }
 
     /// Forces the names in this folder to the disk.
@@ -308,14 +370,14 @@ impl Dir {
             let found = self.look_at_itself();
             found.is_ok_and(|found| found.mode & 0o2000 != 0)
         };
-        is_set_group() || crate::rights::has_default_list(self.0.as_fd())
+        is_set_group() || crate::rights::has_default_list(self.fd.as_fd())
     }
 }
 
 /// For what Linux alone does with the handle: watches, files without a name.
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 
@@ -348,6 +410,28 @@ impl Iterator for DirEntries {
             }
         }
     }
+}
+
+/// Removes what is in a folder, also what has a name that is no text.
+fn remove_below(folder: OwnedFd, spared: &[&str]) -> Result<(), Errno> {
+    for entry in RustixDir::read_from(&folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_spared = spared
+            .iter()
+            .any(|spared| spared.as_bytes() == name.to_bytes());
+        if is_spared || matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match unlinkat(&folder, name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => {
+                remove_below(openat(&folder, name, TO_READ, Mode::empty())?, &[])?;
+                unlinkat(&folder, name, AtFlags::REMOVEDIR)?;
+            }
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 fn flags(open: Open) -> (OFlags, Mode) {
@@ -395,7 +479,7 @@ pub(crate) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
 }
 
 /// Looks at a name in a folder, or at what is open itself.
-fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
+fn look_at(at: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<Stat, SystemError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = match statx(at, name, flags, wanted) {
@@ -425,11 +509,9 @@ fn look_at(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
     })
 }
 
-fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Stat, SystemError> {
-    let found = match name {
-        "" => rustix::fs::fstat(at)?,
-        name => rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?,
-    };
+fn look_without_birth(at: BorrowedFd<'_>, name: impl Arg) -> Result<Stat, SystemError> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    let found = rustix::fs::statat(at, name, flags)?;
     let time = |seconds: i64, nanos: u64| StatTime {
         seconds,
         nanos: u32::try_from(nanos).unwrap_or(0),
@@ -462,14 +544,14 @@ pub(super) fn kind(kind: RawType) -> Option<FileType> {
 
 impl From<Dir> for OwnedFd {
     fn from(folder: Dir) -> Self {
-        folder.0
+        folder.fd
     }
 }
 
 impl From<OwnedFd> for Dir {
     /// Takes over a folder that was opened elsewhere.
     fn from(folder: OwnedFd) -> Self {
-        Self(folder)
+        Self::on_the_way(folder)
     }
 }
 
@@ -505,5 +587,16 @@ mod tests {
             };
             assert!(same, "{path}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_a_group_hands_it_down() {
+        use std::os::unix::fs::PermissionsExt;
+        let site = tempfile::tempdir().expect("a folder");
+        let folder = Dir::open_ambient(site.path()).expect("a folder");
+        assert!(!folder.hands_down_rights());
+        let mode = std::fs::Permissions::from_mode(0o2755);
+        std::fs::set_permissions(site.path(), mode).expect("ours");
+        assert!(folder.hands_down_rights());
     }
 }

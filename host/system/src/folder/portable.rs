@@ -7,7 +7,7 @@
 //! On systems that fold names, what is opened has to be spelled as it is stored (`exact`).
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
@@ -62,12 +62,29 @@ impl Dir {
         Ok(Self(opened))
     }
 
+    /// As [`Dir::open_folder`], and has it open to be read by [`Dir::read_on`], one reader at a
+    /// time.
+    ///
+    /// # Errors
+    /// As there, and it may not be read.
+    pub fn open_folder_to_read(&self, name: &str) -> Result<Self, SystemError> {
+        self.open_folder(name)
+    }
+
     /// Opens a folder below this one by its path; the empty path is this one.
     ///
     /// # Errors
     /// A part of the path is missing, a link or no folder.
     pub fn open_folder_below(&self, path: &str) -> Result<Self, SystemError> {
         self.walk(names(path)?)
+    }
+
+    /// As [`Dir::open_folder_below`], and has it open as [`Dir::open_folder_to_read`] does.
+    ///
+    /// # Errors
+    /// As there, and it may not be read.
+    pub fn open_folder_below_to_read(&self, path: &str) -> Result<Self, SystemError> {
+        self.open_folder_below(path)
     }
 
     fn walk<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Self, SystemError> {
@@ -141,12 +158,35 @@ impl Dir {
         }
     }
 
+    /// Looks at what is at a path of the owner's; at a link itself.
+    ///
+    /// # Errors
+    /// Nothing is there, or its name is no text.
+    pub(crate) fn look_at_path(path: &Path) -> Result<Stat, SystemError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Self::open_ambient(path)?.look_at_itself();
+        };
+        let parent = match parent.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => parent,
+        };
+        Self::open_ambient(parent)?.look(name.to_str().ok_or(SystemError::BadName)?)
+    }
+
     /// Looks at this folder.
     ///
     /// # Errors
     /// The disk.
     pub fn look_at_itself(&self) -> Result<Stat, SystemError> {
         os::look_at_folder(&self.0)
+    }
+
+    /// Returns the path that the folder has now, to be watched by it.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(crate) fn path(&self) -> Result<PathBuf, SystemError> {
+        os::path(&self.0)
     }
 
     /// Begins to list what is in this folder.
@@ -222,6 +262,26 @@ impl Dir {
             self.look(name)?;
         }
         os::set_times_of(&self.0, name, times)
+    }
+
+    /// Removes all that is in this folder, but what has one of these names. A link is removed itself.
+    ///
+    /// # Errors
+    /// Something stays.
+    pub fn remove_all_but(&self, spared: &[&str]) -> Result<(), SystemError> {
+        for entry in self.0.entries()? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if spared.iter().any(|spared| name == *spared) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                self.0.remove_dir_all(&name)?;
+            } else {
+                self.0.remove_file_or_symlink(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives a file another name, in this folder or in another one, in the place of a file that has

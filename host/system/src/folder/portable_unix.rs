@@ -1,6 +1,7 @@
 //! What the portable folders need besides cap-std on Unix.
 
 use std::fs::File;
+use std::path::PathBuf;
 
 use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat, utimensat};
@@ -88,6 +89,24 @@ fn found(metadata: &Metadata) -> Stat {
             .map(|born| StatTime::from(born.into_std())),
         mode: metadata.mode(),
     }
+}
+
+/// Returns the path that a folder has now.
+#[cfg(target_os = "linux")]
+pub(super) fn path(dir: &Dir) -> Result<PathBuf, SystemError> {
+    use std::os::fd::AsRawFd;
+    Ok(std::fs::read_link(format!(
+        "/proc/self/fd/{}",
+        dir.as_raw_fd()
+    ))?)
+}
+
+/// Returns the path that a folder has now.
+#[cfg(target_os = "macos")]
+pub(super) fn path(dir: &Dir) -> Result<PathBuf, SystemError> {
+    use std::os::unix::ffi::OsStringExt;
+    let path = rustix::fs::getpath(dir)?;
+    Ok(std::ffi::OsString::from_vec(path.into_bytes()).into())
 }
 
 /// Opens a folder as a file, to set its times, force it or lock it.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::windows::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt as _, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions, OpenOptionsExt};
@@ -94,6 +95,13 @@ fn time(since_1601: u64) -> StatTime {
         seconds: ticks / 10_000_000 - SECONDS_TO_1970,
         nanos: u32::try_from(ticks % 10_000_000 * 100).unwrap_or(0),
     }
+}
+
+/// Returns the path that a folder has now.
+pub(super) fn path(dir: &Dir) -> Result<PathBuf, SystemError> {
+    Ok(winx::file::get_file_path(
+        &dir.try_clone()?.into_std_file(),
+    )?)
 }
 
 /// Opens a folder as a file, to set its times.

@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::sync::LazyLock;
 
 use rustix::fs::{RawDir, SeekFrom, seek};
@@ -59,15 +60,24 @@ impl Dir {
         cursor: &mut DirCursor,
         mut take: impl FnMut(DirEntryRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), SystemError> {
-        let dir = self.reopen()?;
+        let reopened;
+        let dir = match self.handle_to_read() {
+            Some(handle) => handle,
+            None => {
+                reopened = self.reopen()?;
+                reopened.as_fd()
+            }
+        };
         let was_at = std::mem::take(&mut cursor.at);
         let mut is_stuck = false;
-        if was_at != 0 && seek(&dir, SeekFrom::Start(was_at)).is_err() {
-            is_stuck = true;
+        // A folder may be read twice by the same handle.
+        if seek(dir, SeekFrom::Start(was_at)).is_err() {
+            is_stuck = was_at != 0;
+            seek(dir, SeekFrom::Start(0))?;
         }
         let before = cursor.first.take().filter(|_| was_at != 0);
         let mut buffer = [MaybeUninit::uninit(); NAME_BYTES];
-        let mut entries = RawDir::new(&dir, &mut buffer);
+        let mut entries = RawDir::new(dir, &mut buffer);
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name();
@@ -122,6 +132,20 @@ mod tests {
         assert_eq!(slice(&folder, &mut cursor, 7).len(), 100);
         assert!(cursor.is_at_start());
         assert_eq!(slice(&folder, &mut cursor, 7).len(), 7);
+    }
+
+    #[test]
+    fn a_folder_that_is_open_to_be_read_is_read_again_from_where_it_is_to_be() {
+        let site = folder_of(100);
+        let folder = Dir::open_ambient(site.path()).expect("it opens");
+        let folder = folder.open_folder_below_to_read("").expect("it opens");
+        for _ in 0..2 {
+            let mut cursor = DirCursor::default();
+            slices::are_the_folder(100, || {
+                let names = slice(&folder, &mut cursor, 7);
+                (names, cursor.is_at_start())
+            });
+        }
     }
 
     #[test]

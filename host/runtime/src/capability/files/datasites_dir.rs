@@ -90,6 +90,14 @@ impl DatasitesDir {
         self.folder().open_folder_below(&path.text())
     }
 
+    /// As [`DatasitesDir::open_folder`], to read what is in it.
+    ///
+    /// # Errors
+    /// As there, and it may not be read.
+    pub fn open_folder_to_read(&self, path: &GuestPath) -> Result<Dir, SystemError> {
+        self.folder().open_folder_below_to_read(&path.text())
+    }
+
     /// Opens a folder that a guest knows.
     pub(super) fn open_known_folder(&self, path: &GuestPath) -> Result<Dir, SystemError> {
         let opened = self.open_folder(path);

@@ -17,6 +17,7 @@ with_each! {
     links_are_looked_at_removed_and_replaced_themselves,
     fifos_and_sockets_are_neither_opened_nor_waited_for,
     files_with_several_names_are_known,
+    what_is_removed_whole_leaves_what_links_lead_to,
     names_that_are_no_text_are_listed_without_a_name,
     a_folder_that_is_swapped_for_a_link_leads_nowhere,
     a_file_that_is_swapped_for_a_folder_is_not_moved,
@@ -43,6 +44,8 @@ fn no_link_is_followed_at_any_level<F: Tested>() {
     let folder = F::open_ambient(site.path()).expect("it opens");
     for name in ["absolute", "file", "inside", "loop", "dangling"] {
         assert!(is_for_a_link(folder.open_folder(name).err()), "{name}");
+        let to_read = folder.open_folder_to_read(name).err();
+        assert!(is_for_a_link(to_read), "{name}");
         let opened = folder.open_file(name, Open::READ).err();
         assert_eq!(opened, Some(SystemError::Link), "{name}");
         let written = folder.open_file(name, Open::WRITE.create(Create::IfMissing));
@@ -66,6 +69,8 @@ fn no_link_is_followed_at_any_level<F: Tested>() {
             is_for_a_link(folder.open_folder_below(path).err()),
             "{path}"
         );
+        let to_read = folder.open_folder_below_to_read(path).err();
+        assert!(is_for_a_link(to_read), "{path}");
         let opened = folder.open_file_below(path, Open::READ).err();
         assert!(is_for_a_link(opened), "{path}");
         let listed = folder.look_while_listing(path, "f").err();
@@ -104,6 +109,8 @@ fn links_are_looked_at_removed_and_replaced_themselves<F: Tested>() {
         modified(theirs.look("t").expect("there")),
         StatTime::default()
     );
+    let at_path = F::look_at_path(&site.path().join("d")).expect("there");
+    assert_eq!(at_path.kind, FileType::Link);
     folder.remove_file("l").expect("removed");
     folder.remove_folder("d").expect_err("a link is no folder");
     folder.remove_file("d").expect("removed");
@@ -132,6 +139,25 @@ fn fifos_and_sockets_are_neither_opened_nor_waited_for<F: Tested>() {
         let error = folder.open_folder(name).err();
         assert_eq!(error, Some(SystemError::NotAFolder), "{name}");
     }
+}
+
+fn what_is_removed_whole_leaves_what_links_lead_to<F: Tested>() {
+    let (site, outside) = (site(), site());
+    fs::write(outside.path().join("theirs"), "theirs").expect("a file");
+    fs::create_dir_all(site.path().join("a/b/c")).expect("folders");
+    fs::create_dir_all(site.path().join("spared/a")).expect("folders");
+    for at in ["link", "a/link", "a/b/c/link"] {
+        symlink(outside.path(), site.path().join(at)).expect("a link");
+    }
+    super::super::make_fifo(&site.path().join("a/fifo"));
+    let no_text = OsStr::from_bytes(b"a/b/\xff");
+    fs::create_dir(site.path().join(no_text)).expect("a folder");
+    let folder = F::open_ambient(site.path()).expect("it opens");
+    folder.remove_all_but(&["spared"]).expect("removed");
+    let left = folder.entries().expect("listed");
+    assert_eq!(left.len(), 1);
+    assert!(site.path().join("spared/a").is_dir());
+    assert!(outside.path().join("theirs").is_file());
 }
 
 fn files_with_several_names_are_known<F: Tested>() {
