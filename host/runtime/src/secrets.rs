@@ -102,7 +102,8 @@ impl SecretStore {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    #[cfg(unix)]
+    use syft_system::Stat;
 
     use super::*;
 
@@ -131,17 +132,14 @@ mod tests {
         assert_eq!(store.get(&name("B")).expect("none"), None);
     }
 
+    // Elsewhere the folder of the user's profile says it.
+    #[cfg(unix)]
     #[test]
     fn it_is_its_users_alone() {
         let site = tempfile::tempdir().expect("a folder");
         let store = SecretStore::new(site.path());
         store.set(&name("A"), &value("one")).expect("set");
-        let mode = |path: &Path| {
-            fs::metadata(path)
-                .expect("it is there")
-                .permissions()
-                .mode()
-        };
+        let mode = |path: &Path| Stat::at(path).expect("it is there").mode;
         assert_eq!(mode(&store.folder) & 0o777, 0o700);
         assert_eq!(mode(&store.path(&name("A"))) & 0o777, 0o600);
     }

@@ -9,11 +9,15 @@ mod attacks;
 #[cfg(test)]
 mod costs;
 #[cfg(all(target_os = "linux", any(test, not(feature = "portable"))))]
+mod entries_linux;
+#[cfg(all(target_os = "linux", any(test, not(feature = "portable"))))]
 #[cfg_attr(
     feature = "portable",
     allow(dead_code, reason = "tests try both, and programs have one")
 )]
 pub(crate) mod linux;
+#[cfg(all(target_os = "linux", any(test, not(feature = "portable"))))]
+mod looks_linux;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
 pub(crate) mod portable;
 #[cfg(all(unix, any(test, feature = "portable", not(target_os = "linux"))))]
@@ -30,7 +34,7 @@ mod slices_portable;
 use std::fs::File;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
-pub use {linux::Dir, linux::DirEntries, slices_linux::DirCursor};
+pub use {entries_linux::DirEntries, linux::Dir, slices_linux::DirCursor};
 #[cfg(any(feature = "portable", not(target_os = "linux")))]
 pub use {portable::Dir, portable::DirEntries, slices_portable::DirCursor};
 

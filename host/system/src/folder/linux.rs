@@ -8,14 +8,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Dir as RustixDir, FileType as RawType, Mode, OFlags, ResolveFlags,
-    StatxFlags, accessat, mkdirat, openat, openat2, renameat, statx, unlinkat, utimensat,
+    Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, mkdirat, openat, openat2, renameat,
+    unlinkat, utimensat,
 };
 use rustix::io::Errno;
-use rustix::path::Arg;
 
-use super::{Create, DirEntry, Open, OpenedFile, Sync, names, regular};
-use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError, names::check};
+use super::entries_linux::{DirEntries, remove_below};
+use super::looks_linux::look_at;
+use super::{Create, Open, OpenedFile, Sync, names, regular};
+use crate::{SetTimes, Stat, SystemError, names::check};
 
 /// How a folder is opened that is not read.
 const ON_THE_WAY: OFlags = OFlags::PATH
@@ -24,7 +25,7 @@ const ON_THE_WAY: OFlags = OFlags::PATH
     .union(OFlags::CLOEXEC);
 
 /// How a folder is opened that is listed, locked or forced.
-const TO_READ: OFlags = OFlags::RDONLY
+pub(super) const TO_READ: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
@@ -39,9 +40,6 @@ pub struct Dir {
     /// It was opened to read what is in it.
     is_to_read: bool,
 }
-
-/// What is in a folder, one name after the other.
-pub struct DirEntries(RustixDir);
 
 impl Dir {
     /// Opens the folder at a path of the owner's, whose links are followed.
@@ -225,7 +223,7 @@ impl Dir {
     /// # Errors
     /// It may not be read.
     pub fn list(&self) -> Result<DirEntries, SystemError> {
-        Ok(DirEntries(RustixDir::new(self.reopen()?)?))
+        DirEntries::of(self.reopen()?)
     }
 
     /// Begins to list what is in a folder below this one; the empty path is this one.
@@ -237,7 +235,7 @@ impl Dir {
             "" => self.reopen()?,
             path => self.below(path, TO_READ, Mode::empty())?,
         };
-        Ok(DirEntries(RustixDir::new(folder)?))
+        DirEntries::of(folder)
     }
 
     /// Returns the handle, if it is there to read what is in the folder.
@@ -360,7 +358,10 @@ impl Dir {
     /// # Errors
     /// The disk.
     pub fn force(&self) -> Result<(), SystemError> {
-        Ok(rustix::fs::fsync(self.reopen()?)?)
+        match self.handle_to_read() {
+            Some(folder) => Ok(rustix::fs::fsync(folder)?),
+            None => Ok(rustix::fs::fsync(self.reopen()?)?),
+        }
     }
 
     /// Tells whether files that are made here get a group or an access list from this folder. One
@@ -379,59 +380,6 @@ impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-impl DirEntries {
-    /// Looks at a name in the folder; at a link itself.
-    ///
-    /// # Errors
-    /// Nothing has the name.
-    pub fn look(&self, name: &str) -> Result<Stat, SystemError> {
-        check(name)?;
-        look_at(self.0.fd()?, name)
-    }
-}
-
-impl Iterator for DirEntries {
-    type Item = Result<DirEntry, SystemError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let entry = match self.0.read()? {
-                Ok(entry) => entry,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let name = entry.file_name();
-            if !matches!(name.to_bytes(), b"." | b"..") {
-                return Some(Ok(DirEntry {
-                    name: name.to_str().ok().map(str::to_owned),
-                    kind: kind(entry.file_type()),
-                }));
-            }
-        }
-    }
-}
-
-/// Removes what is in a folder, also what has a name that is no text.
-fn remove_below(folder: OwnedFd, spared: &[&str]) -> Result<(), Errno> {
-    for entry in RustixDir::read_from(&folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_spared = spared
-            .iter()
-            .any(|spared| spared.as_bytes() == name.to_bytes());
-        if is_spared || matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        match unlinkat(&folder, name, AtFlags::empty()) {
-            Err(Errno::ISDIR) => {
-                remove_below(openat(&folder, name, TO_READ, Mode::empty())?, &[])?;
-                unlinkat(&folder, name, AtFlags::REMOVEDIR)?;
-            }
-            removed => removed?,
-        }
-    }
-    Ok(())
 }
 
 fn flags(open: Open) -> (OFlags, Mode) {
@@ -476,70 +424,6 @@ fn checked(file: OwnedFd) -> Result<OpenedFile, SystemError> {
 /// The disk.
 pub(crate) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
     look_at(file.as_fd(), "")
-}
-
-/// Looks at a name in a folder, or at what is open itself.
-fn look_at(at: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<Stat, SystemError> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    let found = match statx(at, name, flags, wanted) {
-        // A kernel before 4.11, or a container that forbids the call.
-        Err(Errno::NOSYS | Errno::PERM) => return look_without_birth(at, name),
-        found => found?,
-    };
-    let time = |time: rustix::fs::StatxTimestamp| StatTime {
-        seconds: time.tv_sec,
-        nanos: time.tv_nsec,
-    };
-    let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    let mode = found.stx_mode.into();
-    Ok(Stat {
-        kind: kind(RawType::from_raw_mode(mode)).unwrap_or(FileType::Other),
-        bytes: found.stx_size,
-        id: FileId {
-            device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
-            file: found.stx_ino,
-        },
-        links: found.stx_nlink.into(),
-        modified: time(found.stx_mtime),
-        changed: time(found.stx_ctime),
-        accessed: time(found.stx_atime),
-        born: knows_birth.then(|| time(found.stx_btime)),
-        mode,
-    })
-}
-
-fn look_without_birth(at: BorrowedFd<'_>, name: impl Arg) -> Result<Stat, SystemError> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    let found = rustix::fs::statat(at, name, flags)?;
-    let time = |seconds: i64, nanos: u64| StatTime {
-        seconds,
-        nanos: u32::try_from(nanos).unwrap_or(0),
-    };
-    Ok(Stat {
-        kind: kind(RawType::from_raw_mode(found.st_mode)).unwrap_or(FileType::Other),
-        bytes: u64::try_from(found.st_size).unwrap_or(0),
-        id: FileId {
-            device: found.st_dev,
-            file: found.st_ino,
-        },
-        links: found.st_nlink,
-        modified: time(found.st_mtime, found.st_mtime_nsec),
-        changed: time(found.st_ctime, found.st_ctime_nsec),
-        accessed: time(found.st_atime, found.st_atime_nsec),
-        born: None,
-        mode: found.st_mode,
-    })
-}
-
-pub(super) fn kind(kind: RawType) -> Option<FileType> {
-    Some(match kind {
-        RawType::RegularFile => FileType::File,
-        RawType::Directory => FileType::Folder,
-        RawType::Symlink => FileType::Link,
-        RawType::Unknown => return None,
-        _ => FileType::Other,
-    })
 }
 
 impl From<Dir> for OwnedFd {

@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 use rustix::fs::{RawDir, SeekFrom, seek};
 
 use super::DirEntryRef;
-use super::linux::{Dir, kind};
+use super::linux::Dir;
+use super::looks_linux::kind;
 use crate::{FileId, SystemError};
 
 /// Bytes of names that the kernel gives at once.

@@ -200,7 +200,7 @@ impl Effects for StagedWrites {
             if !forced.insert(folder.to_owned()) {
                 continue;
             }
-            let opened = self.root.open_folder(&GuestPath::of(folder));
+            let opened = self.root.open_folder_to_read(&GuestPath::of(folder));
             match opened.and_then(|folder| folder.force()) {
                 Ok(()) => {}
                 // It was deleted.

@@ -40,7 +40,8 @@ impl StagingPlace {
     ) -> io::Result<Self> {
         private::make_folder(path)?;
         Ok(Self {
-            folder: Dir::open_ambient(path)?,
+            // It is forced to the disk again and again.
+            folder: Dir::open_ambient(path)?.open_folder_below_to_read("")?,
             datasite,
             is_forced,
             under_way: Mutex::default(),
