@@ -166,10 +166,9 @@ impl Dir {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Self::open_ambient(path)?.look_at_itself();
         };
-        let parent = match parent.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => parent,
-        };
+        // A path that is a name alone.
+        let is_here = parent.as_os_str().is_empty();
+        let parent = if is_here { Path::new(".") } else { parent };
         Self::open_ambient(parent)?.look(name.to_str().ok_or(SystemError::BadName)?)
     }
 
