@@ -12,11 +12,15 @@
 //! but those of notify.
 
 pub mod copy;
+pub mod disk;
 mod error;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
 mod exact;
 pub mod folder;
 mod found;
+#[cfg(target_os = "linux")]
+pub mod kernel;
+pub mod local_socket;
 pub mod lock;
 pub mod machine;
 pub mod names;
@@ -27,7 +31,10 @@ pub mod process;
 pub mod replace;
 pub mod rights;
 pub mod service;
+pub mod service_manager;
 mod shortcomings;
+pub mod signals;
+pub mod terminal;
 mod times;
 pub mod watch;
 #[cfg(windows)]

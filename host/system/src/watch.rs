@@ -4,11 +4,15 @@
 //! A hint may be lost or wrong, also where somebody has put another folder in the place of the
 //! watched one: whoever is told looks for themselves, and looks at everything from time to time.
 
+mod paths;
+
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+
+pub use paths::{Depth, PathChange, PathChangeKind, PathWatch};
 
 /// Learns what happens in a folder. Whoever tells of it must not be kept waiting.
 pub trait TreeObserver: Send + Sync {
