@@ -144,7 +144,7 @@ impl Store {
     /// # Errors
     /// The file cannot be made or read, or another host has it open.
     pub fn open(folder: &Path, limits: &Limits, options: &StoreOptions) -> anyhow::Result<Self> {
-        private::make_missing(folder).with_context(|| format!("create {}", folder.display()))?;
+        private::make_folders(folder).with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
         let opened = file::guarded(|| open_file(&path, options));
         let (file, index, effects) = match opened {

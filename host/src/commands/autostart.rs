@@ -1,14 +1,14 @@
 //! `syft-host autostart`
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::{in_shell, is_plain};
+use syft_system::rights;
 
 use super::Exit;
 use crate::config::{Config, Overrides, StartCommand, user_units};
@@ -102,8 +102,7 @@ impl Starter {
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(self.text.as_bytes())?;
-        let permissions = Permissions::from_mode(self.mode);
-        file.as_file().set_permissions(permissions)?;
+        rights::set_mode(file.as_file(), self.mode)?;
         file.persist(&self.path)?;
         Ok(())
     }

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use syft_manifest::units::show_mib;
-use syft_manifest::{Digest, Limits, Manifest, VariableName, private_dir};
+use syft_manifest::{Digest, Limits, Manifest, VariableName};
 use syft_protocol::address::AppName;
+use syft_system::private;
 
 use super::Exit;
 use super::serve_args::{log_bounds, serve_options};
@@ -265,7 +266,7 @@ impl Runner {
             let shown = folder.path().display();
             CommandError::new(format!("cannot record into {shown}: {error}"))
         };
-        private_dir::make_folder(folder.path()).map_err(wrong)?;
+        private::make_folder(folder.path()).map_err(wrong)?;
         self.ui.status(&format!(
             "recording up to {MAX_CALLS} calls, with private data, in {}",
             folder.path().display()

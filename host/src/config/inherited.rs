@@ -1,10 +1,10 @@
 //! What of our own environment other programs are given, and where they are found.
 
-use std::env;
+use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rustix::fs::{Access, access};
+use syft_system::rights::{Right, may};
 
 /// The variable that says where programs lie.
 const SEARCH_PATH: &str = "PATH";
@@ -46,8 +46,8 @@ pub fn search_path() -> OsString {
 /// Returns the path of a program that is found by its name.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     search_folders()
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())
+        .map(|folder| folder.join(format!("{name}{EXE_SUFFIX}")))
+        .find(|path| path.is_file() && may(path, Right::Run))
 }
 
 fn search_folders() -> impl Iterator<Item = PathBuf> {

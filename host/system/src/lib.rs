@@ -13,11 +13,15 @@
 
 pub mod boot;
 pub mod copy;
+pub mod disk;
 mod error;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
 mod exact;
 pub mod folder;
 mod found;
+#[cfg(target_os = "linux")]
+pub mod kernel;
+pub mod local_socket;
 pub mod lock;
 pub mod machine;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
@@ -32,7 +36,10 @@ pub mod process;
 pub mod replace;
 pub mod rights;
 pub mod service;
+pub mod service_manager;
 mod shortcomings;
+pub mod signals;
+pub mod terminal;
 pub mod ticks;
 mod times;
 pub mod watch;

@@ -57,11 +57,14 @@ fn try_lock(file: File) -> io::Result<Option<Lock>> {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+/// Opens a file to be locked by its own methods, which is made if need be, for its user alone. Who
+/// has one lock of it and wants another has to let go of the first: Windows would wait for ever.
+///
+/// # Errors
+/// It cannot be made or opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = crate::private::file_options();
+    options.read(true).write(true).create(true).truncate(false);
     options.open(path)
 }
 

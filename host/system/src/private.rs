@@ -4,7 +4,7 @@
 //! that gives it to the user, the system and administrators, and what is made in it has the same: so
 //! the host keeps its folders there, and refuses others.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -19,7 +19,7 @@ pub const UNFINISHED: &str = ".new-";
 /// # Errors
 /// It cannot be made, or others can write to it.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
-    make_missing(folder)?;
+    make_folders(folder)?;
     if fs::metadata(folder)?.is_dir() && is_ours_alone(folder)? {
         Ok(())
     } else {
@@ -30,11 +30,12 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// As [`make_folder`], and one that is there may be anybody's.
+/// Makes a folder, and those above it that are missing, for this user alone. What is there already
+/// stays as it is.
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_missing(folder: &Path) -> io::Result<()> {
+pub fn make_folders(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -67,6 +68,49 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Returns options to open files: one that is made is this user's alone.
+pub fn file_options() -> OpenOptions {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Tells whether others than this user may read what is at a path.
+///
+/// # Errors
+/// It is not there.
+pub fn others_may_read(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    let may_read = {
+        use std::os::unix::fs::MetadataExt;
+        fs::symlink_metadata(path)?.mode() & 0o077 != 0
+    };
+    #[cfg(windows)]
+    let may_read = !is_ours_alone(path)?;
+    Ok(may_read)
+}
+
+/// Tells whether what is at a path is this user's, and nobody else but those of the same group can
+/// write to it.
+///
+/// # Errors
+/// It is not there.
+pub fn is_ours_or_of_our_group(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{getegid, geteuid};
+        use std::os::unix::fs::MetadataExt;
+        let found = fs::metadata(path)?;
+        let is_of_our_group = || found.gid() == getegid().as_raw();
+        Ok(found.uid() == geteuid().as_raw()
+            && found.mode() & 0o002 == 0
+            && (found.mode() & 0o020 == 0 || is_of_our_group()))
+    }
+    #[cfg(windows)]
+    is_ours_alone(path)
 }
 
 /// Tells whether this user alone can write to what is at a path.
@@ -216,7 +260,36 @@ mod tests {
         for (mode, is_ours) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
             fs::set_permissions(site.path(), fs::Permissions::from_mode(mode)).expect("ours");
             assert_eq!(make_folder(site.path()).is_ok(), is_ours, "{mode:o}");
-            assert!(make_missing(site.path()).is_ok(), "it is there");
+            assert!(make_folders(site.path()).is_ok(), "it is there");
+        }
+    }
+
+    #[test]
+    fn what_is_made_private_is_read_by_nobody_else() {
+        let site = site();
+        let folder = site.path().join("a/b");
+        make_folders(&folder).expect("made");
+        let path = folder.join("f");
+        let mut options = file_options();
+        options.write(true).create_new(true);
+        drop(options.open(&path).expect("made"));
+        for private in [&folder, &path] {
+            assert!(!others_may_read(private).expect("it is there"));
+            assert!(is_ours_or_of_our_group(private).expect("it is there"));
+        }
+        assert!(others_may_read(&folder.join("none")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_everybody_can_write_to_is_not_of_our_group() {
+        use std::os::unix::fs::PermissionsExt;
+        let site = site();
+        for (mode, is_ours) in [(0o755, true), (0o775, true), (0o757, false)] {
+            fs::set_permissions(site.path(), fs::Permissions::from_mode(mode)).expect("ours");
+            let found = is_ours_or_of_our_group(site.path()).expect("it is there");
+            assert_eq!(found, is_ours, "{mode:o}");
+            assert!(others_may_read(site.path()).expect("it is there"));
         }
     }
 

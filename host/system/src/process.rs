@@ -1,106 +1,39 @@
-//! What other programs may use, and that they end with who started them.
+//! Children of the host: what they may use, and that they end with who started them.
 //!
-//! On Unix a process bounds itself before it becomes another program; who watches it ends it. On
-//! Windows a job bounds all that is in it, and nothing that is started leaves it.
+//! On Unix a child bounds itself before it becomes another program, and a process of our own
+//! executable watches it. On Windows a job bounds all that is in it, and nothing that is started
+//! leaves it.
 
-use std::io;
-use std::time::Duration;
-
-/// What a process may use; each that it starts may use as much again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProcessLimits {
-    /// Memory that it writes to: what is only reserved is free. macOS does not enforce it.
-    pub memory_bytes: Option<u64>,
-    /// Addresses, with all that is only reserved. Windows takes the lower of both for memory.
-    pub address_space_bytes: Option<u64>,
-    /// Time of the processor, of all its threads together.
-    pub cpu_time: Option<Duration>,
-    /// The size of each file. Windows has no such limit.
-    pub file_bytes: Option<u64>,
-    /// Files that it has open at a time. Windows has no such limit.
-    pub open_files: Option<u64>,
-    /// Whether the rest of the machine goes first.
-    pub low_priority: bool,
-}
-
-/// Puts limits in force for this process and what it starts, unless lower ones are.
-///
-/// # Errors
-/// The system refuses them.
-#[cfg(unix)]
-pub fn bound_ourselves(limits: &ProcessLimits) -> io::Result<()> {
-    use rustix::process::{Resource, nice};
-
-    // What is added to its niceness.
-    const LOW_PRIORITY: i32 = 10;
-
-    // The kernel counts whole seconds, and takes none for one.
-    let seconds = |time: Duration| u64::try_from(time.as_millis().div_ceil(1000).max(1));
-    let cpu = limits
-        .cpu_time
-        .map(|time| seconds(time).unwrap_or(u64::MAX));
-    set(Resource::Core, 0)?;
-    for (resource, limit) in [
-        (Resource::Data, limits.memory_bytes),
-        (Resource::As, limits.address_space_bytes),
-        (Resource::Cpu, cpu),
-        (Resource::Fsize, limits.file_bytes),
-        (Resource::Nofile, limits.open_files),
-    ] {
-        limit.map_or(Ok(()), |limit| set(resource, limit))?;
-    }
-    if limits.low_priority {
-        nice(LOW_PRIORITY)?;
-    }
-    Ok(())
-}
-
-/// Sets a limit, unless a lower one is in force.
-#[cfg(unix)]
-fn set(resource: rustix::process::Resource, limit: u64) -> io::Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let most = getrlimit(resource).maximum;
-    let limit = most.map_or(limit, |most| limit.min(most));
-    // At the first the process is told, at the second ended: it may not listen.
-    let maximum = match resource {
-        Resource::Cpu => limit.saturating_add(1),
-        _ => limit,
-    };
-    let maximum = most.map_or(maximum, |most| maximum.min(most));
-    let (current, maximum) = (Some(limit), Some(maximum));
-    Ok(setrlimit(resource, Rlimit { current, maximum })?)
-}
-
-/// What a child and all that it starts is in: they are bounded, and end when this is dropped, or
-/// when this process ends.
+mod end;
+mod entry;
 #[cfg(windows)]
-#[derive(Debug)]
-pub struct Job(std::os::windows::io::OwnedHandle);
+mod job;
+#[cfg_attr(windows, path = "process/leashed_windows.rs")]
+mod leashed;
+mod limits;
+mod open_files;
+#[cfg(unix)]
+mod supervisor;
 
+pub use end::ProcessEnd;
+pub use entry::{
+    IS_SUPERVISED, become_program, begin_as_child, command_of_ours, kill_ourselves, ourselves,
+};
 #[cfg(windows)]
-impl Job {
-    /// Makes one with nothing in it.
-    ///
-    /// # Errors
-    /// The system refuses the limits.
-    pub fn new(limits: &ProcessLimits) -> io::Result<Self> {
-        Ok(Self(crate::windows::make_job(limits)?))
-    }
-
-    /// Puts a child in. What it has started before is not in it: a child has to wait for a word of
-    /// its parent before it does anything.
-    ///
-    /// # Errors
-    /// It has ended.
-    pub fn add(&self, child: &std::process::Child) -> io::Result<()> {
-        crate::windows::put_into_job(&self.0, child)
-    }
-}
+pub use job::Job;
+pub use leashed::{Leash, Leashed};
+pub use limits::ProcessLimits;
+#[cfg(unix)]
+pub use limits::bound_ourselves;
+pub use open_files::{most_open_files, open_files, raise_open_files};
+#[cfg(unix)]
+pub use supervisor::supervise;
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::process::{Child, Command, Stdio};
+    use std::time::Duration;
 
     use super::*;
 

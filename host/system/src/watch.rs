@@ -5,6 +5,7 @@
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod linux;
+mod paths;
 #[cfg(any(test, feature = "portable", not(target_os = "linux")))]
 #[cfg_attr(
     all(target_os = "linux", not(feature = "portable")),
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub use linux::FolderWatcher;
+pub use paths::{Depth, PathChange, PathChangeKind, PathWatch};
 #[cfg(any(feature = "portable", not(target_os = "linux")))]
 pub use portable::FolderWatcher;
 

@@ -3,12 +3,18 @@
 use std::fs::File;
 use std::io;
 use std::mem::{size_of, zeroed};
+use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
-use std::ptr::null;
+use std::path::Path;
+use std::ptr::{null, null_mut};
 use std::time::Duration;
 
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_BASIC_INFO, FileBasicInfo, GetFileInformationByHandleEx,
+    FILE_BASIC_INFO, FileBasicInfo, GetDiskFreeSpaceExW, GetFileInformationByHandleEx,
+};
+use windows_sys::Win32::System::Console::{
+    CONSOLE_MODE, CONSOLE_SCREEN_BUFFER_INFO, ENABLE_ECHO_INPUT, FlushConsoleInputBuffer,
+    GetConsoleMode, GetConsoleScreenBufferInfo, SetConsoleMode,
 };
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION,
@@ -65,6 +71,72 @@ pub(crate) fn since_start() -> Duration {
     #[allow(unsafe_code, reason = "it is given nothing and returns a number")]
     let millis = unsafe { GetTickCount64() };
     Duration::from_millis(millis)
+}
+
+/// Returns what this user may still write where a folder is.
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let mut path: Vec<u16> = folder.as_os_str().encode_wide().collect();
+    path.push(0);
+    let mut free = 0;
+    #[allow(
+        unsafe_code,
+        reason = "the path ends with NUL, and the number is of the size that is written"
+    )]
+    let done = unsafe {
+        let at = &raw mut free;
+        GetDiskFreeSpaceExW(path.as_ptr(), at, null_mut(), null_mut())
+    };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(free)
+}
+
+/// Returns how many columns a console has.
+pub(crate) fn columns(console: &impl AsHandle) -> Option<usize> {
+    let handle = console.as_handle().as_raw_handle();
+    #[allow(
+        unsafe_code,
+        reason = "the structure is plain numbers, and the handle is open as long as it is borrowed"
+    )]
+    let (done, found) = unsafe {
+        let mut found: CONSOLE_SCREEN_BUFFER_INFO = zeroed();
+        let done = GetConsoleScreenBufferInfo(handle, &raw mut found);
+        (done, found)
+    };
+    let width = found.srWindow.Right.checked_sub(found.srWindow.Left)?;
+    (done != 0).then_some(usize::try_from(width).ok()? + 1)
+}
+
+/// Has a console not show what is typed, forgets what was, and returns its mode before.
+pub(crate) fn hide_input(console: &File) -> io::Result<CONSOLE_MODE> {
+    let handle = console.as_raw_handle();
+    let mut before = 0;
+    #[allow(
+        unsafe_code,
+        reason = "the handle is open as long as the file is borrowed"
+    )]
+    let done = unsafe {
+        GetConsoleMode(handle, &raw mut before) != 0
+            && FlushConsoleInputBuffer(handle) != 0
+            && SetConsoleMode(handle, before & !ENABLE_ECHO_INPUT) != 0
+    };
+    if !done {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(before)
+}
+
+/// Gives a console the mode back that it had.
+pub(crate) fn show_input(console: &File, before: CONSOLE_MODE) {
+    #[allow(
+        unsafe_code,
+        reason = "the handle is open as long as the file is borrowed"
+    )]
+    let done = unsafe { SetConsoleMode(console.as_raw_handle(), before) };
+    if done == 0 {
+        tracing::debug!("the console does not show what is typed");
+    }
 }
 
 /// Makes a job: what is in it is bounded, and ends when its handle is closed.

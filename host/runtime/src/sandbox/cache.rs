@@ -151,7 +151,7 @@ impl Cache {
 
 /// Makes a folder for compiled code if there is none, and checks that nobody else could write to it.
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
-    private::make_missing(folder).with_context(|| format!("create {}", folder.display()))?;
+    private::make_folders(folder).with_context(|| format!("create {}", folder.display()))?;
     let is_ours = is_ours_alone(folder);
     anyhow::ensure!(
         is_ours.with_context(|| format!("look at {}", folder.display()))?,

@@ -1,0 +1,29 @@
+//! What Windows has for a child and all that it starts.
+
+use std::io;
+
+use super::ProcessLimits;
+
+/// What a child and all that it starts is in: they are bounded, and end when this is dropped, or
+/// when this process ends.
+#[derive(Debug)]
+pub struct Job(std::os::windows::io::OwnedHandle);
+
+impl Job {
+    /// Makes one with nothing in it.
+    ///
+    /// # Errors
+    /// The system refuses the limits.
+    pub fn new(limits: &ProcessLimits) -> io::Result<Self> {
+        Ok(Self(crate::windows::make_job(limits)?))
+    }
+
+    /// Puts a child in. What it has started before is not in it: a child has to wait for a word of
+    /// its parent before it does anything.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn add(&self, child: &std::process::Child) -> io::Result<()> {
+        crate::windows::put_into_job(&self.0, child)
+    }
+}
