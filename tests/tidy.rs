@@ -60,7 +60,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         &["inotify.rs"],
     ),
     (
-        &["host/src"],
+        &["host/src", "host/runtime/src"],
         &[
             "rustix",
             "cap_std::",

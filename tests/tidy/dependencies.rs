@@ -99,15 +99,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap_mangen", &["host"]),
     ("notify", &["host/system"]),
     ("sd-notify", &["host/system"]),
-    (
-        "rustix",
-        &[
-            "host/system",
-            "host/manifest",
-            "host/runtime",
-            "host/server",
-        ],
-    ),
+    ("rustix", &["host/system", "host/manifest", "host/server"]),
     ("axum", &["host"]),
     ("maud", &["host"]),
     ("tracing-subscriber", &["host"]),
