@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guest-python", &[]),
     ("host/protocol", &[]),
     ("host/system", &[]),
-    ("host/manifest", &["syft-protocol", "syft-system"]),
+    ("host/manifest", &["syft-protocol"]),
     (
         "host/package",
         &["syft-manifest", "syft-protocol", "syft-system"],

@@ -99,6 +99,21 @@ pub fn others_may_read(path: &Path) -> io::Result<bool> {
     Ok(may_read)
 }
 
+/// Tells whether others may read or change what is at a path than its user and those of its group.
+///
+/// # Errors
+/// It is not there.
+pub fn strangers_may_read(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    let may_read = {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path)?.mode() & 0o007 != 0
+    };
+    #[cfg(windows)]
+    let may_read = !is_ours_alone(path)?;
+    Ok(may_read)
+}
+
 /// Tells whether what is at a path is this user's, and nobody else but those of the same group can
 /// write to it.
 ///
@@ -296,7 +311,11 @@ mod tests {
             let found = is_ours_or_of_our_group(site.path()).expect("it is there");
             assert_eq!(found, is_ours, "{mode:o}");
             assert!(others_may_read(site.path()).expect("it is there"));
+            assert!(strangers_may_read(site.path()).expect("it is there"));
         }
+        let of_group = fs::Permissions::from_mode(0o750);
+        fs::set_permissions(site.path(), of_group).expect("ours");
+        assert!(!strangers_may_read(site.path()).expect("it is there"));
     }
 
     #[cfg(unix)]
