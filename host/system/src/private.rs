@@ -71,11 +71,17 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Returns options to open files: one that is made is this user's alone.
+#[cfg(unix)]
 pub fn file_options() -> OpenOptions {
     let mut options = File::options();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Returns options to open files. One that is made is whose its folder is.
+#[cfg(windows)]
+pub fn file_options() -> OpenOptions {
+    File::options()
 }
 
 /// Tells whether others than this user may read what is at a path.

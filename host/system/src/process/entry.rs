@@ -29,14 +29,18 @@ pub fn ourselves() -> io::Result<PathBuf> {
     }
 }
 
-/// Returns a command of an executable of ours, whose process goes by this name on Unix.
+/// Returns a command of an executable of ours, whose process goes by this name.
+#[cfg(unix)]
 pub fn command_of_ours(executable: &Path, name: &str) -> Command {
     let mut command = Command::new(executable);
-    #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, name);
-    #[cfg(windows)]
-    let _ = name;
     command
+}
+
+/// Returns a command of an executable of ours. Its process goes by the name of that.
+#[cfg(windows)]
+pub fn command_of_ours(executable: &Path, _name: &str) -> Command {
+    Command::new(executable)
 }
 
 /// Has this process end with the one that watches it, and puts its limits in force. `watcher` is the

@@ -1,5 +1,6 @@
 //! What a process may use.
 
+#[cfg(unix)]
 use std::io;
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, getpid, kill_process,
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, kill_process,
     kill_process_group, wait, waitid,
 };
 
@@ -36,7 +36,7 @@ pub fn supervise(mut command: Command, limits: &ProcessLimits) -> io::Result<()>
     let leash = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     // Orphans of the child become ours, whatever group or session they are in.
     #[cfg(target_os = "linux")]
-    rustix::process::set_child_subreaper(Some(getpid()))?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let child = command
         // What it starts is in its group, unless it makes others.
         .process_group(0)
@@ -138,7 +138,7 @@ fn children() -> Vec<Pid> {
 
 #[cfg(target_os = "linux")]
 fn children() -> Vec<Pid> {
-    let ours = getpid();
+    let ours = rustix::process::getpid();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
