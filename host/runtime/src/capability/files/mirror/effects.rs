@@ -13,7 +13,7 @@ use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenStamp,
+    FileEffect, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenId, SeenStamp,
     Unanswered,
 };
 
@@ -88,7 +88,7 @@ impl<'a> Giving<'a> {
             },
             Step::MakeFolder { path, over } => FileEffect::MakeFolder {
                 path,
-                over: over.map(FileId::from),
+                over: over.map(SeenId::from),
             },
             Step::Remove { path, file } => FileEffect::Remove {
                 path,
@@ -184,7 +184,7 @@ fn read_part(file: &File, offset: u64, left: u64) -> io::Result<Vec<u8>> {
     Ok(part)
 }
 
-impl From<FileNumber> for FileId {
+impl From<FileNumber> for SeenId {
     fn from(number: FileNumber) -> Self {
         Self {
             inode: number.inode,
@@ -193,8 +193,8 @@ impl From<FileNumber> for FileId {
     }
 }
 
-impl From<FileId> for FileNumber {
-    fn from(id: FileId) -> Self {
+impl From<SeenId> for FileNumber {
+    fn from(id: SeenId) -> Self {
         Self {
             inode: id.inode,
             born: id.born,
