@@ -4,7 +4,7 @@
 use syft_runtime::remote::OwnerSide;
 use syft_runtime::wire::{
     Ask, CallEnd, CallTaken, FileCall, FileEffect, FileMoment, FileNote, FileReply, FileWant,
-    HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, SeenId, WireAnswer,
+    HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, WireAnswer, WireFileId,
 };
 
 use super::twins::{Asks, Twins};
@@ -62,7 +62,7 @@ fn put(path: &str, blob: u32, bytes: u64) -> FileEffect {
     }
 }
 
-const FILE: SeenId = SeenId {
+const FILE: WireFileId = WireFileId {
     inode: 1,
     born: (0, 0),
 };

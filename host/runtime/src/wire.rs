@@ -38,7 +38,7 @@ pub use files::{
     FileCall, FileContent, FileEffect, FileFault, FileLimit, FileMoment, FileNote, FileReply,
     FileRight, FileWant, FolderPart, FoundThing, HandedFiles, ListPurpose, ListedEntry, Looked,
     MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom, Seen,
-    SeenId, SeenStamp,
+    SeenStamp, WireFileId,
 };
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
 pub use limits::CallLimits;

@@ -20,7 +20,7 @@ pub use entry::{
     IS_SUPERVISED, become_program, begin_as_child, command_of_ours, kill_ourselves, ourselves,
 };
 #[cfg(windows)]
-pub use job::Job;
+pub use job::ProcessJob;
 pub use leashed::{Leash, Leashed};
 pub use limits::ProcessLimits;
 #[cfg(unix)]
@@ -115,7 +115,7 @@ mod tests {
     #[cfg(windows)]
     #[test]
     fn what_is_in_a_job_ends_with_it() {
-        let job = Job::new(&ProcessLimits {
+        let job = ProcessJob::new(&ProcessLimits {
             memory_bytes: Some(1 << 30),
             cpu_time: Some(Duration::from_secs(60)),
             low_priority: true,

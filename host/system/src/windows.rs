@@ -8,6 +8,7 @@ use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 use std::time::Duration;
+use std::time::Duration;
 
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_BASIC_INFO, FileBasicInfo, GetDiskFreeSpaceExW, GetFileInformationByHandleEx,
@@ -27,8 +28,6 @@ use windows_sys::Win32::System::SystemInformation::{
     GetTickCount64, GlobalMemoryStatusEx, MEMORYSTATUSEX,
 };
 use windows_sys::Win32::System::Threading::BELOW_NORMAL_PRIORITY_CLASS;
-
-use crate::process::ProcessLimits;
 
 /// Returns when anything about a file was last changed, in tenths of microseconds since 1601: the
 /// standard library has no such function that is stable.
@@ -140,7 +139,11 @@ pub(crate) fn show_input(console: &File, before: CONSOLE_MODE) {
 }
 
 /// Makes a job: what is in it is bounded, and ends when its handle is closed.
-pub(crate) fn make_job(limits: &ProcessLimits) -> io::Result<OwnedHandle> {
+pub(crate) fn make_job(
+    memory: Option<u64>,
+    cpu_time: Option<Duration>,
+    low_priority: bool,
+) -> io::Result<OwnedHandle> {
     #[allow(
         unsafe_code,
         reason = "without a name and an access list; the handle is new, and nobody else has it"
@@ -154,7 +157,7 @@ pub(crate) fn make_job(limits: &ProcessLimits) -> io::Result<OwnedHandle> {
     };
     let size = size_of::<JOBOBJECT_EXTENDED_LIMIT_INFORMATION>();
     let size = u32::try_from(size).map_err(io::Error::other)?;
-    let said = job_limits(limits);
+    let said = job_limits(memory, cpu_time, low_priority);
     #[allow(
         unsafe_code,
         reason = "the structure is plain numbers, of the size that is said, and the job is open"
@@ -174,23 +177,26 @@ pub(crate) fn make_job(limits: &ProcessLimits) -> io::Result<OwnedHandle> {
     Ok(job)
 }
 
-fn job_limits(limits: &ProcessLimits) -> JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+fn job_limits(
+    memory: Option<u64>,
+    cpu_time: Option<Duration>,
+    low_priority: bool,
+) -> JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
     #[allow(unsafe_code, reason = "it is plain numbers and no pointers")]
     let mut said: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = unsafe { zeroed() };
     let basic = &mut said.BasicLimitInformation;
     basic.LimitFlags =
         JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION;
-    if let Some(time) = limits.cpu_time {
+    if let Some(time) = cpu_time {
         basic.LimitFlags |= JOB_OBJECT_LIMIT_PROCESS_TIME;
         // In tenths of microseconds.
         basic.PerProcessUserTimeLimit = i64::try_from(time.as_nanos() / 100).unwrap_or(i64::MAX);
     }
-    if limits.low_priority {
+    if low_priority {
         basic.LimitFlags |= JOB_OBJECT_LIMIT_PRIORITY_CLASS;
         basic.PriorityClass = BELOW_NORMAL_PRIORITY_CLASS;
     }
-    let memory = [limits.memory_bytes, limits.address_space_bytes];
-    if let Some(bytes) = memory.into_iter().flatten().min() {
+    if let Some(bytes) = memory {
         basic.LimitFlags |= JOB_OBJECT_LIMIT_PROCESS_MEMORY;
         said.ProcessMemoryLimit = usize::try_from(bytes).unwrap_or(usize::MAX);
     }

@@ -3,12 +3,12 @@
 use syft_runtime::wire::{
     Ask, FileCall, FileContent, FileEffect, FileFault, FileLimit, FileMoment, FileNote, FileReply,
     FileRight, FileWant, FolderPart, FoundThing, HandedFiles, HostCall, HostReply, ListPurpose,
-    ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenId, SeenStamp,
+    ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenStamp, WireFileId,
 };
 
 use super::{Case, case};
 
-const FILE: SeenId = SeenId {
+const FILE: WireFileId = WireFileId {
     inode: 7,
     born: (1_700_000_000, 5),
 };

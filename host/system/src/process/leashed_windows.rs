@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
 
-use super::{Job, ProcessEnd, ProcessLimits};
+use super::{ProcessEnd, ProcessJob, ProcessLimits};
 
 /// How often it is looked whether a child has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -24,7 +24,7 @@ pub struct Leashed {
 
 /// As long as this is held, a child may live.
 #[derive(Debug)]
-pub struct Leash(Arc<Mutex<Option<Job>>>);
+pub struct Leash(Arc<Mutex<Option<ProcessJob>>>);
 
 impl Leash {
     /// Has the child ended.
@@ -40,7 +40,7 @@ impl Leashed {
     /// # Errors
     /// It cannot be started, or the system refuses the limits.
     pub fn start(mut command: Command, limits: &ProcessLimits) -> io::Result<Self> {
-        let job = Job::new(limits)?;
+        let job = ProcessJob::new(limits)?;
         command.stdin(Stdio::piped());
         // What is typed to end us is for us.
         command.creation_flags(CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);

@@ -13,8 +13,8 @@ use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenId, SeenStamp,
-    Unanswered,
+    FileEffect, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenStamp, Unanswered,
+    WireFileId,
 };
 
 impl Guard {
@@ -88,7 +88,7 @@ impl<'a> Giving<'a> {
             },
             Step::MakeFolder { path, over } => FileEffect::MakeFolder {
                 path,
-                over: over.map(SeenId::from),
+                over: over.map(WireFileId::from),
             },
             Step::Remove { path, file } => FileEffect::Remove {
                 path,
@@ -184,7 +184,7 @@ fn read_part(file: &File, offset: u64, left: u64) -> io::Result<Vec<u8>> {
     Ok(part)
 }
 
-impl From<FileNumber> for SeenId {
+impl From<FileNumber> for WireFileId {
     fn from(number: FileNumber) -> Self {
         Self {
             inode: number.inode,
@@ -193,8 +193,8 @@ impl From<FileNumber> for SeenId {
     }
 }
 
-impl From<SeenId> for FileNumber {
-    fn from(id: SeenId) -> Self {
+impl From<WireFileId> for FileNumber {
+    fn from(id: WireFileId) -> Self {
         Self {
             inode: id.inode,
             born: id.born,
