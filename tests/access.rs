@@ -360,7 +360,7 @@ fn damaged(site: &Site) -> Vec<(&'static str, &'static str)> {
         ("loop", "is a symbolic link"),
         ("folder", "is a folder"),
         ("fifo", "is no regular file"),
-        ("socket", "cannot be read"),
+        ("socket", "is no regular file"),
         ("empty", "is empty"),
         ("blank", "no rule of"),
         ("comment", "no rule of"),

@@ -9,6 +9,13 @@ use syft_system::rights::{Right, may};
 /// The variable that says where programs lie.
 const SEARCH_PATH: &str = "PATH";
 
+/// Without these, programs of Windows do not start, or find no place for temporary files.
+const ALWAYS: &[&str] = if cfg!(windows) {
+    &["SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "USERPROFILE"]
+} else {
+    &[]
+};
+
 /// How programs reach the network here.
 pub const NETWORK: &[&str] = &[
     "HTTP_PROXY",
@@ -24,13 +31,13 @@ pub const NETWORK: &[&str] = &[
 ];
 
 /// Returns those of these variables that are set. A name that ends with `*` stands for all
-/// that begin so.
+/// that begin so. On Windows there are some more, without which no program runs.
 pub fn variables(names: &[&str]) -> Vec<(OsString, OsString)> {
     let is_meant = |name: &str| {
         names.iter().any(|known| match known.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
             None => name == *known,
-        })
+        }) || ALWAYS.iter().any(|known| name.eq_ignore_ascii_case(known))
     };
     env::vars_os()
         .filter(|(name, _)| name.to_str().is_some_and(is_meant))

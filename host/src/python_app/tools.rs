@@ -41,6 +41,13 @@ const PREFIX: &str = "componentize-py-";
 /// The file in an environment that says that it is complete, and with which Python.
 const STAMP: &str = "complete";
 
+/// The Python of an environment.
+const PYTHON: &str = if cfg!(windows) {
+    "Scripts/python.exe"
+} else {
+    "bin/python"
+};
+
 /// Runs the builder, which has a script and no module to start.
 const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
 
@@ -99,7 +106,7 @@ impl Environment {
             if fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
                 touch(&stamp);
                 return Ok(Self {
-                    python: environment.join("bin/python"),
+                    python: environment.join(PYTHON),
                     _held: lock,
                 });
             }
@@ -306,7 +313,7 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
         );
     }
     let pip = Pip {
-        python: environment.join("bin/python"),
+        python: environment.join(PYTHON),
         place: folder,
     };
     let tools = [
