@@ -97,11 +97,12 @@ impl SharedFolder {
     /// # Errors
     /// Something cannot be deleted.
     pub fn delete(self, spared: &[&str]) -> io::Result<()> {
-        Ok(if spared.is_empty() {
-            self.parent.remove_folder_whole(&self.name)?
+        if spared.is_empty() {
+            self.parent.remove_folder_whole(&self.name)?;
         } else {
-            self.folder.remove_all_but(spared)?
-        })
+            self.folder.remove_all_but(spared)?;
+        }
+        Ok(())
     }
 }
 
