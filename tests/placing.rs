@@ -53,7 +53,7 @@ impl Placed {
             while let Some(call) = calls.recv().await {
                 given.fetch_add(1, Ordering::SeqCst);
                 assert!(call.needs.cpu);
-                call.reply.send(Err(why.clone())).ok();
+                call.reply.send(Ok(Err(why.clone()))).ok();
                 // Something is new, so who waits tries again.
                 stats.send_modify(|stats| stats.refused += 1);
             }

@@ -1,12 +1,15 @@
 //! Calls on workers: a real NATS server, real workers, and signed apps with requests in the tree.
 
 mod accounts;
+mod another_host;
+mod by_hand;
 mod fleet;
 mod gate;
 mod hostile;
 mod kills;
 mod scaling;
 mod showing;
+mod turns;
 
 use fleet::{Fleet, Worker, app, unsigned_app};
 use gate::Gate;

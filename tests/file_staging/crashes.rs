@@ -14,6 +14,7 @@ use crate::support::host::{Host, syft_host};
 use crate::support::not_run;
 use crate::support::planted::planted;
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 fn start(site: &Site, failpoint: Option<&str>) -> Host {
     let component = granted(site, &guest("files"), &["**"], &["**"], &[]);
@@ -67,6 +68,44 @@ fn a_host_that_is_killed_meanwhile_finishes_it() {
         }
         host.stop();
     }
+}
+
+/// An event whose call wrote one whole file is noted as taken when the file is in its place: after a
+/// crash in between it comes again, and writes the same.
+#[test]
+fn one_file_of_an_event_is_there_before_the_event_is_taken() {
+    if !cfg!(debug_assertions) {
+        return not_run("a release build has no failpoints");
+    }
+    let site = Site::new();
+    fs::create_dir_all(site.own("public")).unwrap();
+    let public = ["{datasite}/public/*"];
+    let component = granted(&site, &guest("copier"), &public, &public, &[]);
+    let serve = |failpoint: Option<&str>| {
+        let mut command = syft_host(&site);
+        command.args(["run", "--name", "app", "--allow-all-requested"]);
+        command.arg(&component);
+        command.args(["--email", OWNER, "--data-dir"]);
+        command.arg(site.data_dir());
+        if let Some(failpoint) = failpoint {
+            command.env("SYFT_HOST_FAILPOINT", failpoint);
+        }
+        Host::spawn(&site, command)
+    };
+    let host = serve(Some("applied=1"));
+    site.write("public/a-copy.txt", "content");
+    assert!(!host.wait().success());
+    let copied = site.own("public/a-copied.txt");
+    assert_eq!(fs::read_to_string(&copied).unwrap(), "content");
+    fs::remove_file(&copied).unwrap();
+    let host = serve(None);
+    wait_for("the event once more", || {
+        fs::read_to_string(&copied)
+            .ok()
+            .filter(|text| text == "content")
+    });
+    host.stop();
+    assert_nothing_staged(&site);
 }
 
 /// What others did after the changes is not undone by a start of the host.

@@ -64,9 +64,8 @@ pub async fn run_at(
             ended = &mut running => break ended.expect("nothing is lost here"),
         }
     };
-    let end: CallEnd = carried(&end);
     let (_, most) = owner.most_bytes();
-    assert!(encode(&end).len() <= most, "an end is too large");
+    let end: CallEnd = decode(&end, most).expect("an end that the owner's host takes");
     drop(remains);
     // What still waits goes on in tasks, which do not hold it.
     let owner = Arc::into_inner(owner).expect("the only one");

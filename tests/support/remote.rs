@@ -4,7 +4,7 @@
 //! holds for local calls holds for those too (`just through-workers`).
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ const NAME: &str = "one";
 pub struct RemoteWorker {
     worker: Child,
     server: NatsServer,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl RemoteWorker {
@@ -39,7 +39,7 @@ impl RemoteWorker {
         Self {
             worker,
             server,
-            _place: place,
+            place,
         }
     }
 
@@ -53,7 +53,15 @@ impl Drop for RemoteWorker {
     fn drop(&mut self) {
         drop(self.worker.kill());
         drop(self.worker.wait());
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(log_file(self.place.path(), NAME));
+            eprintln!("its worker:\n{}", log.unwrap_or_default());
+        }
     }
+}
+
+fn log_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("worker-{name}.log"))
 }
 
 /// Has a host give all calls that can run elsewhere to the workers of a server, and wait for them.
@@ -74,7 +82,7 @@ pub fn spawn_worker(
     let log = File::options()
         .create(true)
         .append(true)
-        .open(logs.join(format!("worker-{name}.log")));
+        .open(log_file(logs, name));
     let mut command = syft_host(site);
     command
         .args([

@@ -14,7 +14,8 @@ pub(super) struct Gate {
 
 #[derive(Default)]
 struct Held {
-    n_arrived: usize,
+    /// For what each request asks that has arrived.
+    arrived: Vec<String>,
     is_open: bool,
 }
 
@@ -38,7 +39,12 @@ impl Gate {
     }
 
     pub(super) fn n_arrived(&self) -> usize {
-        self.shared.0.lock().unwrap().n_arrived
+        self.arrived().len()
+    }
+
+    /// Returns for what each request asks that has arrived, in their order.
+    pub(super) fn arrived(&self) -> Vec<String> {
+        self.shared.0.lock().unwrap().arrived.clone()
     }
 
     /// Waits until so many requests have arrived.
@@ -55,11 +61,14 @@ impl Gate {
 
 fn hold((held, opened): &(Mutex<Held>, Condvar), mut stream: TcpStream) {
     // A head of a request, in one piece.
-    if !stream.read(&mut [0; 4 << 10]).is_ok_and(|n| n > 0) {
+    let mut head = [0; 4 << 10];
+    let n_read = stream.read(&mut head).unwrap_or(0);
+    let head = String::from_utf8_lossy(&head[..n_read]);
+    let Some(path) = head.split(' ').nth(1) else {
         return;
-    }
+    };
     let mut held = held.lock().unwrap();
-    held.n_arrived += 1;
+    held.arrived.push(path.to_owned());
     while !held.is_open {
         held = opened.wait(held).unwrap();
     }

@@ -13,5 +13,5 @@
 mod owner;
 mod pool;
 
-pub use owner::{HandedApp, HeldBytes, OwnerSide, PreparedOwner, RuleBroken};
+pub use owner::{Asker, HandedApp, HeldBytes, OwnerSide, PreparedOwner, RuleBroken};
 pub use pool::{HandOut, Needs, NotRun, Pool, PoolEnd, PoolStats, RanOn, WorkerStats};

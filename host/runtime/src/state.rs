@@ -3,8 +3,8 @@
 //!
 //! A call reads a snapshot and buffers what it writes (`session`). At its end that is checked
 //! and gets its place behind all others in memory (`pending`), where the next calls can see
-//! it. One thread forces the changes to the disk in this order (`writer`, `commit`), those of
-//! many calls in one transaction; no answer is seen before. Where something that a call
+//! it. The changes are forced to the disk in this order (`writer`, `commit`), those of many
+//! calls in one transaction; no answer is seen before. Where something that a call
 //! has read was changed meanwhile, nothing of it is kept and the call runs again, alone; later
 //! calls that read the same take turns (`turns`).
 
@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -81,7 +82,12 @@ pub struct Store {
     /// Held by who is next to run alone. The others wait here, and keep nobody from
     /// handing over meanwhile.
     next_alone: Mutex<()>,
+    /// How many calls are under way.
+    n_calls: AtomicUsize,
 }
+
+/// A call that is under way.
+struct UnderWay<'a>(&'a AtomicUsize);
 
 /// Why a call runs again.
 struct Again {
@@ -183,6 +189,7 @@ impl Store {
             turns: Turns::new(),
             gate: RwLock::default(),
             next_alone: Mutex::default(),
+            n_calls: AtomicUsize::new(0),
         };
         store.load_outbox()?;
         Ok(store)
@@ -203,6 +210,7 @@ impl Store {
     where
         F: Future<Output = (T, Session)>,
     {
+        let _under_way = UnderWay::new(&self.n_calls);
         let (result, mut session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
         session.trouble()?;
         // The next one begins once this one is handed over.
@@ -311,6 +319,19 @@ impl Store {
     }
 }
 
+impl<'a> UnderWay<'a> {
+    fn new(n_calls: &'a AtomicUsize) -> Self {
+        n_calls.fetch_add(1, Ordering::Relaxed);
+        Self(n_calls)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
 fn open_file(
     path: &Path,
@@ -319,7 +340,7 @@ fn open_file(
     let file = File::open(path, options)?;
     make_tables(&*file.database()?)?;
     let index = AnswerIndex::read(&*file.database()?)?;
-    let effects = EffectQueue::read(&*file.database()?, options.durability)?;
+    let effects = EffectQueue::read(&*file.database()?, file.is_forced())?;
     Ok((file, index, effects))
 }
 

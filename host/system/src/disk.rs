@@ -42,6 +42,21 @@ pub fn look(path: &Path) -> io::Result<Disk> {
     })
 }
 
+/// Tells whether what is at a path lies in memory alone, where the system says so: it is lost with
+/// that, whatever is forced.
+pub fn is_in_memory(path: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        const TMPFS: u64 = 0x0102_1994;
+        rustix::fs::statfs(path).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TMPFS))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// Returns the kind of the file system that a path is on, where the system says so.
 #[cfg(target_os = "linux")]
 pub fn file_system(path: &Path) -> Option<String> {
@@ -107,6 +122,7 @@ mod tests {
         let found = look(folder.path()).expect("it is there");
         assert!(found.free_bytes > 0 && !found.is_read_only);
         assert!(look(&folder.path().join("none")).is_err());
+        assert!(!is_in_memory(&folder.path().join("none")));
     }
 
     #[cfg(target_os = "linux")]

@@ -32,6 +32,8 @@ pub use portable::FolderWatcher;
 pub trait ChangeObserver: Send + Sync {
     /// Takes note of a change.
     fn note(&self, change: &FolderChange<'_>);
+    /// Takes note that something in a folder changed, where the system does not say what.
+    fn changed(&self, folder: &Arc<str>);
     /// Takes note that changes were lost: everything may have changed.
     fn lost(&self);
 }

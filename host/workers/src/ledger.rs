@@ -19,13 +19,18 @@
 //!
 //! Why: docs/decisions/90-workers-are-accounts-of-nats.md
 
+mod lines;
+mod presence;
 mod workers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use syft_manifest::Digest;
+use syft_runtime::remote::Asker;
 
+use lines::{Lines, Who};
+pub use presence::WorkerFacts;
 use workers::Workers;
 pub use workers::{BeatFacts, Profile, Readiness, WorkerId};
 
@@ -61,6 +66,8 @@ impl Default for LedgerTimes {
 pub struct Wants {
     /// The name of the app.
     pub app: String,
+    /// Who asks for it.
+    pub asker: Asker,
     /// The component that runs.
     pub component: Digest,
     /// The memory that it may take in all, in bytes.
@@ -121,8 +128,10 @@ pub struct Ledger {
     /// Makes random numbers.
     new_claim: Box<dyn FnMut() -> Claim + Send>,
     calls: BTreeMap<CallId, Call>,
-    /// Calls without a worker, those that came first in front.
-    waiting: VecDeque<CallId>,
+    /// Calls without a worker.
+    lines: Lines,
+    /// Of these, those of which nothing was said yet.
+    fresh: Vec<CallId>,
     claims: HashMap<Claim, CallId>,
     workers: Workers,
     steps: VecDeque<LedgerStep>,
@@ -150,7 +159,8 @@ impl Ledger {
             times,
             new_claim: Box::new(new_claim),
             calls: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            lines: Lines::default(),
+            fresh: Vec::new(),
             claims: HashMap::new(),
             workers: Workers::default(),
             steps: VecDeque::new(),
@@ -191,83 +201,6 @@ impl Ledger {
         let given = self.forget(call).and_then(|call| call.given);
         self.match_up(now);
         given.is_some()
-    }
-
-    /// Takes in that a worker is there.
-    pub fn hello(&mut self, now: Instant, id: &WorkerId, profile: Profile) {
-        self.workers.add(now, id, profile);
-    }
-
-    /// Takes in that a worker goes.
-    pub fn bye(&mut self, now: Instant, id: &WorkerId) {
-        self.drop_worker(now, id, "it has gone");
-    }
-
-    /// Drops all workers of a name, whose key does not count any more.
-    pub fn revoke(&mut self, now: Instant, name: &str) {
-        for id in self.workers.of_name(name) {
-            self.drop_worker(now, &id, "its key was removed");
-        }
-    }
-
-    /// Takes in what a worker says of itself. Returns what it has and is to end; nothing, where
-    /// it is not known and has to say who it is.
-    pub fn beat(&mut self, now: Instant, id: &WorkerId, facts: &BeatFacts) -> Option<Vec<Claim>> {
-        let worker = self.workers.get(id)?;
-        worker.heard(now);
-        if !worker.is_newer(facts.number) {
-            return Some(Vec::new());
-        }
-        if let Some(apps) = &facts.apps {
-            self.workers.set_apps(id, apps);
-        }
-        let unlisted = self.unlisted(now, id, &facts.claims);
-        for call in unlisted {
-            self.lose(call, "it does not know of the call".to_owned());
-        }
-        let is_void = |claim: &&Claim| !self.has(id, claim);
-        let to_end = facts.claims.iter().filter(is_void).copied().collect();
-        self.match_up(now);
-        Some(to_end)
-    }
-
-    /// Returns the calls that a worker was given a while ago, and does not name.
-    fn unlisted(&self, now: Instant, id: &WorkerId, named: &[Claim]) -> Vec<CallId> {
-        let late = self.times.unlisted_after;
-        let is_unlisted = |given: &Given| {
-            given.worker == *id && now > given.since + late && !named.contains(&given.claim)
-        };
-        let calls = self.calls.iter();
-        let unlisted = calls.filter(|(_, call)| call.given.as_ref().is_some_and(is_unlisted));
-        unlisted.map(|(call, _)| *call).collect()
-    }
-
-    /// Takes in that a worker waits for a call. Tells whether it is known.
-    pub fn wish(&mut self, now: Instant, id: &WorkerId, wish: u64) -> bool {
-        let Some(worker) = self.workers.get(id) else {
-            return false;
-        };
-        worker.heard(now);
-        worker.wish(wish);
-        self.match_up(now);
-        true
-    }
-
-    /// Forgets that a worker waits: it was told that there is nothing.
-    pub fn drop_wish(&mut self, id: &WorkerId, wish: u64) {
-        if let Some(worker) = self.workers.get(id) {
-            worker.drop_wish(wish);
-        }
-    }
-
-    /// Takes in that a worker takes no more calls. Returns its questions that were open.
-    pub fn leave(&mut self, id: &WorkerId) -> Vec<u64> {
-        self.workers.leave(id)
-    }
-
-    /// Tells whether a worker takes no more calls.
-    pub fn is_leaving(&mut self, id: &WorkerId) -> bool {
-        self.workers.get(id).is_some_and(|worker| worker.is_leaving)
     }
 
     /// Returns the call of a claim, if that worker has it.
@@ -328,27 +261,6 @@ impl Ledger {
         self.match_up(now);
     }
 
-    /// Looks for what was lost.
-    pub fn tick(&mut self, now: Instant) {
-        let lost_after = self.times.lost_after;
-        for id in self.workers.silent_since(now, lost_after) {
-            self.drop_worker(now, &id, "nothing was heard of it any more");
-        }
-        self.match_up(now);
-    }
-
-    /// Takes in that nobody could be heard until now.
-    pub fn resumed(&mut self, now: Instant) {
-        self.workers.heard_all(now);
-        for given in self
-            .calls
-            .values_mut()
-            .filter_map(|call| call.given.as_mut())
-        {
-            given.since = now;
-        }
-    }
-
     /// Counts something that was refused elsewhere.
     pub fn note_refused(&mut self) {
         self.counts.refused += 1;
@@ -359,27 +271,9 @@ impl Ledger {
         self.counts
     }
 
-    /// Returns another number than before, if other workers could take other calls.
-    pub fn availability(&self) -> u64 {
-        self.workers.n_changes()
-    }
-
     /// Returns how many calls wait, and how many are at workers.
     pub fn sizes(&self) -> (usize, usize) {
-        (self.waiting.len(), self.claims.len())
-    }
-
-    /// Calls a function with each worker: how many calls it runs, and what else is known of it.
-    pub fn each_worker(&self, mut see: impl FnMut(&WorkerId, &Profile, WorkerFacts)) {
-        for (id, worker) in self.workers.all() {
-            let facts = WorkerFacts {
-                n_running: worker.n_running,
-                last_heard: worker.last_heard(),
-                finished: worker.finished,
-                lost: worker.lost,
-            };
-            see(id, &worker.profile, facts);
-        }
+        (self.lines.n_waiting(), self.claims.len())
     }
 
     fn has(&self, id: &WorkerId, claim: &Claim) -> bool {
@@ -388,38 +282,28 @@ impl Ledger {
         given.is_some_and(|given| given.worker == *id)
     }
 
-    /// Puts a call where its number belongs: none waits behind one that came later.
-    fn wait(&mut self, now: Instant, call: CallId) {
-        let place = self.waiting.partition_point(|other| *other < call);
-        self.waiting.insert(place, call);
+    fn wait(&mut self, now: Instant, id: CallId) {
+        let who = Who::of(&self.calls[&id].wants);
+        self.lines.push(&who, id);
+        self.fresh.push(id);
         self.match_up(now);
     }
 
     fn forget(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
-        self.waiting.retain(|other| *other != id);
+        self.lines.remove(&Who::of(&call.wants), id);
         if let Some(given) = &call.given {
-            self.take_back(given.claim, &given.worker.clone(), &call.wants);
+            self.take_back(given.claim, &given.worker, &call.wants);
         }
         Some(call)
     }
 
     fn take_back(&mut self, claim: Claim, worker: &WorkerId, wants: &Wants) {
         self.claims.remove(&claim);
+        self.lines.take_back(&Who::of(wants));
         if let Some(worker) = self.workers.get(worker) {
             worker.take_back(wants);
         }
-    }
-
-    fn drop_worker(&mut self, now: Instant, id: &WorkerId, why: &str) {
-        self.workers.remove(id);
-        let of_it = |call: &Call| call.given.as_ref().is_some_and(|given| given.worker == *id);
-        let calls = self.calls.iter().filter(|(_, call)| of_it(call));
-        let calls: Vec<CallId> = calls.map(|(call, _)| *call).collect();
-        for call in calls {
-            self.lose(call, why.to_owned());
-        }
-        self.match_up(now);
     }
 
     fn lose(&mut self, id: CallId, why: String) {
@@ -451,52 +335,56 @@ impl Ledger {
     /// Gives out what can be given out, and gives up what nobody could take.
     fn match_up(&mut self, now: Instant) {
         let have_changed = self.workers.take_changed();
-        let waiting: Vec<CallId> = self.waiting.iter().copied().collect();
-        for id in waiting {
-            let call = self.calls.get_mut(&id).expect("what waits is in the table");
-            if call.is_queued && !have_changed && !self.workers.any_idle() {
-                continue;
-            }
-            if let Some((worker, wish)) = self.workers.take_free(&call.wants) {
-                let claim = (self.new_claim)();
-                call.attempts += 1;
-                call.is_queued = false;
-                call.given = Some(Given {
-                    worker: worker.clone(),
-                    claim,
-                    since: now,
-                });
-                self.claims.insert(claim, id);
-                self.waiting.retain(|other| *other != id);
-                self.steps.push_back(LedgerStep::Give {
-                    call: id,
-                    worker,
-                    wish,
-                    claim,
-                });
-            } else if !self.workers.any_could_take(&call.wants) {
-                self.calls.remove(&id);
-                self.waiting.retain(|other| *other != id);
-                self.steps.push_back(LedgerStep::Nobody(id));
-            } else if !call.is_queued {
-                call.is_queued = true;
-                self.steps.push_back(LedgerStep::Queue(id));
-            }
+        self.give_out(now);
+        let fresh = std::mem::take(&mut self.fresh);
+        let in_doubt = if have_changed {
+            self.lines.waiting()
+        } else {
+            fresh
+        };
+        for id in in_doubt {
+            self.judge(id);
         }
     }
-}
 
-/// What is known of a worker, beside what it said of itself.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkerFacts {
-    /// How many calls it runs.
-    pub n_running: usize,
-    /// When it was last heard.
-    pub last_heard: Instant,
-    /// Calls that it has ended.
-    pub finished: u64,
-    /// Calls that were lost with it.
-    pub lost: u64,
+    fn give_out(&mut self, now: Instant) {
+        while self.workers.any_idle() {
+            let (calls, workers) = (&self.calls, &mut self.workers);
+            let next = self.lines.give(|id| workers.take_free(&calls[&id].wants));
+            let Some((id, (worker, wish))) = next else {
+                return;
+            };
+            let claim = (self.new_claim)();
+            let call = self.calls.get_mut(&id).expect("what waits is in the table");
+            call.attempts += 1;
+            call.is_queued = false;
+            call.given = Some(Given {
+                worker: worker.clone(),
+                claim,
+                since: now,
+            });
+            self.claims.insert(claim, id);
+            self.steps.push_back(LedgerStep::Give {
+                call: id,
+                worker,
+                wish,
+                claim,
+            });
+        }
+    }
+
+    /// Says of a call that was not given out whether it waits.
+    fn judge(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.given.is_none()) else {
+            return;
+        };
+        if !self.workers.any_could_take(&call.wants) {
+            self.forget(id);
+            self.steps.push_back(LedgerStep::Nobody(id));
+        } else if !std::mem::replace(&mut call.is_queued, true) {
+            self.steps.push_back(LedgerStep::Queue(id));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ async fn watch(
                 if !std::mem::replace(&mut was_up, true) {
                     tracing::info!("connected with the NATS server");
                 }
-                owner.reconnected();
+                owner.ask_again();
             }
             LinkEvent::Down => {
                 if std::mem::take(&mut was_up) {

@@ -68,6 +68,15 @@ pub struct OwnerSide {
     held: Charge,
 }
 
+/// Who asks for a call: they take turns at workers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// Who sent a request. All whose names anybody could claim are one.
+    Sender(Option<String>),
+    /// The app: events, replies and what is due.
+    App,
+}
+
 /// A worker broke a rule. Nothing that it says of the call counts any more.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the worker broke a rule: {0}")]
@@ -113,6 +122,14 @@ impl PreparedOwner {
             held,
             meter,
             state,
+        }
+    }
+
+    /// Returns who asks for it.
+    pub fn asker(&self) -> Asker {
+        match &self.work {
+            Work::Request(_) => Asker::Sender(self.work.sender()),
+            Work::Event(_) | Work::Reply(_) | Work::Due(_) => Asker::App,
         }
     }
 

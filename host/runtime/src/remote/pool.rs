@@ -1,6 +1,8 @@
 //! Where calls are given out, and what is known of the workers.
 
 use std::fmt;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
 use syft_manifest::Digest;
@@ -44,8 +46,8 @@ pub struct HandOut {
     pub needs: Needs,
     /// What begins here when a worker claims it.
     pub owner: PreparedOwner,
-    /// Where its end goes.
-    pub reply: oneshot::Sender<Result<RanOn, NotRun>>,
+    /// Where its end goes: what a panic said, where what judges it has panicked.
+    pub reply: oneshot::Sender<thread::Result<Result<RanOn, NotRun>>>,
 }
 
 /// What a worker has to have for a call.
@@ -149,6 +151,9 @@ impl Pool {
     ///
     /// # Errors
     /// None has run it.
+    ///
+    /// # Panics
+    /// What served or judged it here has panicked: that is this call's, as where it runs here.
     pub async fn run(
         &self,
         (app, id): (&str, &str),
@@ -167,8 +172,11 @@ impl Pool {
         };
         let sent = self.calls.send(call).await;
         sent.map_err(|_| NotRun::NoWorker)?;
-        let lost = || NotRun::Lost("nobody carries calls any more".to_owned());
-        end.await.map_err(|_| lost())?
+        match end.await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(NotRun::Lost("nobody carries calls any more".to_owned())),
+        }
     }
 
     /// Returns what is known of the workers now.

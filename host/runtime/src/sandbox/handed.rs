@@ -23,8 +23,8 @@ type Ended = (OutcomeEnd, Session, Remains);
 impl Program {
     /// Runs a call for the host of its owner, of which all is asked that is not here. It has to be
     /// a program with the limits of the call (`CallLimits::to_limits`). What it reads and writes of
-    /// files lies in a private place of this machine meanwhile. Returns how it ended, and what is
-    /// left of it.
+    /// files lies in a private place of this machine meanwhile. Returns how it ended, as it is
+    /// written (a [`CallEnd`]), and what is left of it.
     ///
     /// # Errors
     /// That host was lost meanwhile: nothing of the call counts.
@@ -34,7 +34,7 @@ impl Program {
         meter: &Meter,
         owner: OwnerLink,
         place: &Arc<MirrorPlace>,
-    ) -> Result<(CallEnd, Remains), Lost> {
+    ) -> Result<(Vec<u8>, Remains), Lost> {
         let begin = Instant::now();
         let identity = AppIdentity {
             app: Arc::from(call.app.as_str()),
@@ -73,7 +73,7 @@ impl Program {
                 micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
             },
         };
-        Ok((end.within(&self.limits), remains))
+        Ok((end.written_within(&self.limits), remains))
     }
 
     /// Makes a call ready that asks its owner for everything.

@@ -19,7 +19,7 @@ use fingerprint::Likeness;
 pub use fingerprint::RequestFingerprint;
 pub(super) use index::AnswerIndex;
 use index::NOTED_TOGETHER;
-pub(super) use records::{AnswerRecord, AnswerRecords, make_tables};
+pub(super) use records::{AnswerRecord, AnswerRecords, Totals, make_tables};
 use records::{ENDS, NEVER, RECORDS};
 
 use super::file::guarded;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use redb::{Database, WriteTransaction};
 
-use super::answers::{AnswerIndex, AnswerRecords};
+use super::answers::{AnswerIndex, AnswerRecords, Totals};
 use super::effects::{self, EffectQueue};
 use super::file::{File, OpenState, guarded};
 use super::outbox::OutboxIndex;
@@ -32,8 +32,8 @@ pub(super) struct CommitContext {
 impl CommitContext {
     /// Returns the layer above the file that is open.
     pub(super) fn layer(&self) -> Result<Arc<Layer>, StoreError> {
-        let state = guarded(|| self.file.state());
-        Ok(state.map_err(StoreError::new)?.layer)
+        let layer = guarded(|| self.file.layer());
+        layer.map_err(StoreError::new)
     }
 
     /// Forces the changes of several calls to the disk, all or none of them.
@@ -103,18 +103,15 @@ impl CommitContext {
         let added = answers.map(|answer| answer.address().to_owned()).collect();
         let attempt = || {
             let transaction = database.begin_write()?;
-            let mut records = AnswerRecords::open(&transaction)?;
-            for address in &published {
-                records.publish(address)?;
-            }
             for job in jobs.iter_mut() {
-                write_of_host(&transaction, &mut records, job)?;
+                for extra in std::mem::take(&mut job.changes.extras) {
+                    extra(&transaction)?;
+                }
             }
+            let totals = self.write_answers(&transaction, jobs, &published)?;
             write_values(&transaction, jobs)?;
             let new = jobs.iter().filter_map(|job| job.changes.effects.as_deref());
             effects::write(&transaction, &done, places.clone().zip(new))?;
-            records.keep_within(self.answers_bytes)?;
-            let totals = records.close()?;
             failpoint::reach(Step::BeforeCommit, "");
             transaction.commit()?;
             failpoint::reach(Step::AfterCommit, "");
@@ -123,7 +120,9 @@ impl CommitContext {
         let result = guarded(attempt);
         match &result {
             Ok(totals) => {
-                self.index.committed(*totals, added);
+                if let Some(totals) = totals {
+                    self.index.committed(*totals, added);
+                }
                 self.outbox.committed();
             }
             // The disk may have failed before or after the commit took hold. The notes are
@@ -137,30 +136,40 @@ impl CommitContext {
         }
         result.map(drop)
     }
+
+    /// Writes what is to be kept of answers, and returns what all take, if there is anything to
+    /// write: most events and calls have no answer to keep.
+    fn write_answers(
+        &self,
+        transaction: &WriteTransaction,
+        jobs: &[Job],
+        published: &[String],
+    ) -> Result<Option<Totals>, redb::Error> {
+        let has_some = |job: &Job| job.changes.answer.is_some() || job.changes.forget.is_some();
+        if published.is_empty() && !jobs.iter().any(has_some) {
+            return Ok(None);
+        }
+        let mut records = AnswerRecords::open(transaction)?;
+        for address in published {
+            records.publish(address)?;
+        }
+        for job in jobs {
+            if let Some(answer) = &job.changes.answer {
+                records.insert(answer)?;
+            }
+            if let Some(now) = job.changes.forget {
+                records.forget_ended(now)?;
+            }
+        }
+        records.keep_within(self.answers_bytes)?;
+        Ok(Some(records.close()?))
+    }
 }
 
 fn end_all(jobs: Vec<Job>, result: &Result<(), StoreError>) {
     for job in jobs {
         job.end(result.clone());
     }
-}
-
-/// Writes what the host keeps together with a call.
-fn write_of_host(
-    transaction: &WriteTransaction,
-    records: &mut AnswerRecords<'_>,
-    job: &mut Job,
-) -> Result<(), redb::Error> {
-    for extra in std::mem::take(&mut job.changes.extras) {
-        extra(transaction)?;
-    }
-    if let Some(answer) = &job.changes.answer {
-        records.insert(answer)?;
-    }
-    if let Some(now) = job.changes.forget {
-        records.forget_ended(now)?;
-    }
-    Ok(())
 }
 
 /// Writes the last value of each key, and the numbers after it.

@@ -16,9 +16,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 
 use super::file::guarded;
 use super::pending::Conflict;
-use super::writer::{Changes, HandedOver};
+use super::writer::{Changes, Committer, HandedOver};
 use super::{Store, StoreError};
-use crate::durability::Durability;
 
 /// The records of effects that are not known to be done, by their place in the order of all.
 const EFFECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("effects");
@@ -30,11 +29,18 @@ pub trait Effects: Send + Sync {
     /// Returns that by which they can be done after a restart.
     fn record(&self) -> Vec<u8>;
 
-    /// Makes sure that a power failure leaves what the record speaks of.
+    /// Does them before the call is kept, if it is no harm that a call which comes again does the
+    /// same again, and tells whether they are done.
+    fn apply_first(&mut self) -> bool;
+
+    /// Makes sure that a power failure leaves what the record speaks of, or what is done already.
     ///
     /// # Errors
     /// That cannot be.
     fn force(&self) -> io::Result<()>;
+
+    /// Tells whether doing them takes next to no time.
+    fn are_quick(&self) -> bool;
 
     /// Takes their place behind all others of the app, and tells whether what they stand on is
     /// as the call saw it.
@@ -102,22 +108,24 @@ impl Store {
         self.effects.are_forced
     }
 
-    /// Makes sure that the effects of a call can be done once it is kept.
+    /// Makes sure that the effects of a call can be done once it is kept, or does them.
     pub(super) async fn prepare(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        let Some(effects) = changes.effects.take() else {
+        let Some(mut effects) = changes.effects.take() else {
             return Ok(());
         };
         if self.effects.are_stuck() {
             self.await_effects().await?;
         }
-        if !self.effects.are_forced {
-            changes.effects = Some(effects);
-            return Ok(());
+        let is_done = changes.comes_again && {
+            let _order = self.effects.order.lock().expect(UNPOISONED);
+            effects.apply_first()
+        };
+        if self.effects.are_forced {
+            let force = move || effects.force().map(|()| effects);
+            let forced = tokio::task::spawn_blocking(force).await;
+            effects = forced.map_err(StoreError::new)?.map_err(StoreError::new)?;
         }
-        let force = move || effects.force().map(|()| effects);
-        let forced = tokio::task::spawn_blocking(force).await;
-        let forced = forced.map_err(StoreError::new)?;
-        changes.effects = Some(forced.map_err(StoreError::new)?);
+        changes.effects = (!is_done).then_some(effects);
         Ok(())
     }
 
@@ -128,15 +136,31 @@ impl Store {
         mut changes: Changes,
         surely: bool,
     ) -> Result<HandedOver, StoreError> {
+        let committer = self.committer(&changes);
         let Some(effects) = &mut changes.effects else {
-            return self.writer.hand_over(changes);
+            return self.writer.hand_over(changes, committer);
         };
         // Who comes later here also comes later in the order of the commits.
         let _order = self.effects.order.lock().expect(UNPOISONED);
         if !effects.claim() && !surely {
             return Ok(HandedOver::Conflict(Conflict(None)));
         }
-        self.writer.hand_over(changes)
+        self.writer.hand_over(changes, committer)
+    }
+
+    /// Returns who commits what a call hands over now. The thread does where others are under
+    /// way, whose changes it may take too, and where nobody waits for the end of the call but it
+    /// for a disk.
+    fn committer(&self, changes: &Changes) -> Committer {
+        let is_only_one = self.n_calls.load(Ordering::Relaxed) <= 1;
+        let effects = changes.effects.as_deref();
+        let is_waited_for = !changes.comes_again || effects.is_some();
+        let is_quick = effects.is_none_or(Effects::are_quick);
+        if is_only_one && is_waited_for && is_quick && !self.effects.are_forced {
+            Committer::Here
+        } else {
+            Committer::Thread
+        }
     }
 
     /// Waits until the effects of all calls are done that were handed over.
@@ -153,7 +177,7 @@ impl Store {
 
 impl EffectQueue {
     /// Returns the queue for a file whose tables are there.
-    pub(super) fn read(database: &Database, durability: Durability) -> Result<Self, redb::Error> {
+    pub(super) fn read(database: &Database, are_forced: bool) -> Result<Self, redb::Error> {
         let table = database.begin_read()?.open_table(EFFECTS)?;
         let last = table.last()?.map(|(place, _)| place.value());
         let kept = KeptEffects {
@@ -162,7 +186,7 @@ impl EffectQueue {
             waiting: VecDeque::new(),
         };
         Ok(Self {
-            are_forced: durability != Durability::None,
+            are_forced,
             order: Mutex::default(),
             are_stuck: AtomicBool::new(false),
             kept: Mutex::new(kept),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
-use syft_system::{Dir, FileId};
+use syft_system::{Dir, FileId, disk};
 
 use super::StoreOptions;
 use super::no_sync_backend::NoSyncBackend;
@@ -49,6 +49,11 @@ impl File {
         })
     }
 
+    /// Tells whether there is a disk to which what is written has to be forced.
+    pub(super) fn is_forced(&self) -> bool {
+        self.options.durability != Durability::None && !disk::is_in_memory(&self.path)
+    }
+
     /// Returns the database. See [`File::state`].
     pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
         Ok(self.state()?.database)
@@ -74,6 +79,18 @@ impl File {
             return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
         }
         Ok(open.insert(current).state.clone())
+    }
+
+    /// Returns the layer above the file that is open. Whether that is still the one at its path is
+    /// found out when the changes are written.
+    pub(super) fn layer(&self) -> Result<Arc<Layer>, redb::Error> {
+        let open = self.lock();
+        let current = open.as_ref().filter(|open| !open.state.layer.is_lost());
+        if let Some(current) = current {
+            return Ok(Arc::clone(&current.state.layer));
+        }
+        drop(open);
+        Ok(self.state()?.layer)
     }
 
     /// Closes the database, so that the next look opens it anew. What lies above it is lost.

@@ -55,6 +55,8 @@ pub struct Session {
     answer: Option<AnswerRecord>,
     /// Messages leave with its changes.
     is_sending: bool,
+    /// If it is not kept, it is made again.
+    comes_again: bool,
     /// What the host could not do for the call.
     trouble: Option<StoreError>,
 }
@@ -118,6 +120,7 @@ impl Session {
             effects: None,
             answer: None,
             is_sending: false,
+            comes_again: false,
             trouble: None,
         }
     }
@@ -146,6 +149,7 @@ impl Session {
         Self {
             is_alone: self.is_alone,
             extras: self.extras,
+            comes_again: self.comes_again,
             ..Self::new(self.store, &self.limits)
         }
     }
@@ -287,6 +291,11 @@ impl Session {
         self.is_sending = true;
     }
 
+    /// Takes note that the call is made again if it is not kept.
+    pub(super) fn comes_again(&mut self) {
+        self.comes_again = true;
+    }
+
     pub(super) fn store(&self) -> Option<&Arc<Store>> {
         self.store.as_ref()
     }
@@ -322,7 +331,9 @@ impl Session {
     pub(super) fn into_changes(self, is_kept: bool) -> Option<Changes> {
         let layer = self.snapshot.as_ref().map(Snapshot::layer).cloned();
         if is_kept && (self.has_effects() || !self.extras.is_empty()) {
+            let has_more = self.is_sending || self.answer.is_some() || layer.is_some();
             return Some(Changes {
+                comes_again: self.comes_again && !has_more && self.touched.writes.is_empty(),
                 layer,
                 touched: self.touched,
                 extras: self.extras,

@@ -51,8 +51,10 @@ impl Store {
 }
 
 impl Session {
-    /// Has records kept together with what the call wrote, or not at all.
+    /// Has records of an event kept together with what the call wrote, or not at all. Without
+    /// them the event is delivered again.
     pub fn also_record(&mut self, records: Vec<Record>) {
+        self.comes_again();
         self.also(Box::new(move |transaction| write(transaction, records)));
     }
 }
@@ -65,38 +67,39 @@ pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Er
     Ok(())
 }
 
+/// Opens the table of each record anew: most events have one, and each table that is open costs.
 fn write(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), redb::Error> {
-    let mut watches = transaction.open_table(WATCHES)?;
-    let mut delivered = transaction.open_table(DELIVERED)?;
-    let mut attempts = transaction.open_table(ATTEMPTS)?;
-    let mut parked = transaction.open_table(PARKED)?;
+    let delivered = || transaction.open_table(DELIVERED);
+    let attempts = || transaction.open_table(ATTEMPTS);
     for record in records {
         match record {
             Record::Watch(number, text) => {
+                let mut watches = transaction.open_table(WATCHES)?;
                 watches.insert(number, text.as_str())?;
             }
             Record::NoWatch(number) => {
-                watches.remove(number)?;
-                delivered.retain_in((number, "")..(number + 1, ""), |_, _| false)?;
+                transaction.open_table(WATCHES)?.remove(number)?;
+                delivered()?.retain_in((number, "")..(number + 1, ""), |_, _| false)?;
             }
             Record::Delivered(number, FileChange { path, stamp }) => {
-                let key = (number, &*path);
+                let (key, mut delivered) = ((number, &*path), delivered()?);
                 match stamp {
                     Some(stamp) => delivered.insert(key, stamp.to_bytes().as_slice())?,
                     None => delivered.remove(key)?,
                 };
             }
             Record::Attempts(id, Some(Attempts { n_failed, at })) => {
-                attempts.insert(id.as_u128(), (n_failed, at))?;
+                attempts()?.insert(id.as_u128(), (n_failed, at))?;
             }
             Record::Attempts(id, None) => {
-                attempts.remove(id.as_u128())?;
+                attempts()?.remove(id.as_u128())?;
             }
             Record::Parked(id, Some(event)) => {
+                let mut parked = transaction.open_table(PARKED)?;
                 parked.insert(id.as_u128(), event.text().as_str())?;
             }
             Record::Parked(id, None) => {
-                parked.remove(id.as_u128())?;
+                transaction.open_table(PARKED)?.remove(id.as_u128())?;
             }
         }
     }

@@ -1,4 +1,6 @@
-//! Handing changes over, and the one thread that commits, while there is something to commit.
+//! Handing changes over, and committing them: where nothing else of the app is under way, whoever
+//! handed them over does it, without a change of threads; else a thread, which takes what many have
+//! handed over together.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use redb::WriteTransaction;
 use syft_protocol::timestamp::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::StoreError;
 use super::answers::AnswerRecord;
@@ -41,6 +43,8 @@ pub(super) struct Changes {
     pub(super) extras: Vec<Extra>,
     /// What the call changes outside of the state.
     pub(super) effects: Option<Box<dyn Effects>>,
+    /// If they are not kept, the call is made again, and the state has no part in what it does.
+    pub(super) comes_again: bool,
     /// The answer of the call.
     pub(super) answer: Option<AnswerRecord>,
     /// Answers whose time is over by then are forgotten.
@@ -58,8 +62,29 @@ pub(super) enum HandedOver {
     Conflict(Conflict),
 }
 
+/// Who commits changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committer {
+    /// Who hands them over, if nothing waits to be committed.
+    Here,
+    /// The thread, which commits several together.
+    Thread,
+}
+
 /// Changes on their way to the disk.
-pub(super) struct Forcing(oneshot::Receiver<Result<(), StoreError>>);
+pub(super) struct Forcing {
+    /// Committed by who waits for them.
+    here: Option<CommitHere>,
+    result: oneshot::Receiver<Result<(), StoreError>>,
+}
+
+/// A commit by who handed the changes over.
+struct CommitHere {
+    job: Job,
+    context: Arc<CommitContext>,
+    committer: Arc<Mutex<CommitThread>>,
+    turn: OwnedMutexGuard<()>,
+}
 
 /// Changes in the queue of the thread that commits.
 pub(super) struct Job {
@@ -89,6 +114,10 @@ struct CommitThread {
     /// Where it takes its work from; `None` once it has stopped waiting for more.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// How many jobs it has that are not committed.
+    n_jobs: usize,
+    /// Held by who commits.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Changes {
@@ -113,7 +142,24 @@ impl HandedOver {
 impl Forcing {
     /// Waits until they are on the disk, and all on which they stand.
     pub(super) async fn wait(self) -> Result<(), StoreError> {
-        self.0.await.map_err(|_| thread_ended())?
+        if let Some(here) = self.here {
+            here.commit();
+        }
+        self.result.await.map_err(|_| thread_ended())?
+    }
+}
+
+impl CommitHere {
+    fn commit(self) {
+        self.context.commit(vec![self.job]);
+        drop(self.turn);
+        if self.context.effects.has_done() {
+            // It takes the records out if no other call comes that does.
+            let started = lock(&self.committer).start(&self.context, &self.committer);
+            if let Err(error) = started {
+                tracing::debug!("what a call has done is not forgotten yet: {error}");
+            }
+        }
     }
 }
 
@@ -151,12 +197,17 @@ impl Writer {
     /// Writes changes of the host, and returns once they are on the disk, with all that was
     /// handed over before them.
     pub(super) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        self.hand_over(changes)?.surely()?.wait().await
+        let handed_over = self.hand_over(changes, Committer::Thread)?;
+        handed_over.surely()?.wait().await
     }
 
     /// Puts changes behind all others, if nothing that the call has read was changed meanwhile.
     /// From then on others can stand on them.
-    pub(super) fn hand_over(&self, mut changes: Changes) -> Result<HandedOver, StoreError> {
+    pub(super) fn hand_over(
+        &self,
+        mut changes: Changes,
+        committer: Committer,
+    ) -> Result<HandedOver, StoreError> {
         let layer = match &changes.layer {
             Some(layer) => Arc::clone(layer),
             None => self.context.layer()?,
@@ -166,7 +217,7 @@ impl Writer {
             let reason = match pending.take(&changes.touched, self.context.state_bytes) {
                 Ok(numbers) => {
                     // Still under the lock: the queue has the order of the layer.
-                    let forcing = self.enqueue(layer.clone(), numbers, changes)?;
+                    let forcing = self.enqueue(layer.clone(), numbers, changes, committer)?;
                     drop(pending);
                     failpoint::reach(Step::HandedOver, "");
                     return Ok(HandedOver::Taken(forcing));
@@ -187,12 +238,13 @@ impl Writer {
         Ok(HandedOver::Conflict(Conflict(None)))
     }
 
-    /// Puts a job into the queue of the thread, which is started where there is none.
+    /// Puts a job into the queue of the thread, or leaves it to who hands it over.
     fn enqueue(
         &self,
         layer: Arc<Layer>,
         numbers: Numbers,
         changes: Changes,
+        committer: Committer,
     ) -> Result<Forcing, StoreError> {
         let (reply, result) = oneshot::channel();
         let place = Place {
@@ -207,51 +259,92 @@ impl Writer {
         };
         // The lock is what keeps a job from being lost: the thread gives up its queue only
         // under it, so a job is either in the queue of a thread that goes on, or given back.
-        let mut committer = lock(&self.committer);
-        let Some(job) = committer.take(job) else {
-            return Ok(Forcing(result));
+        let mut thread = lock(&self.committer);
+        let turn = match committer {
+            Committer::Here => thread.turn(),
+            Committer::Thread => None,
         };
-        // The last thread has ended or is about to. There is never a second one beside it.
-        committer.join();
-        let (jobs, receiver) = mpsc::channel();
-        let (context, place) = (Arc::clone(&self.context), Arc::clone(&self.committer));
-        let thread = thread::Builder::new()
-            .name("state".to_owned())
-            .spawn(move || context.write_all(receiver, &place))
-            .map_err(StoreError::new)?;
-        (committer.jobs, committer.thread) = (Some(jobs), Some(thread));
-        match committer.take(job) {
-            None => Ok(Forcing(result)),
-            Some(_) => Err(thread_ended()),
-        }
+        let here = match turn {
+            Some(turn) => Some(CommitHere {
+                job,
+                context: Arc::clone(&self.context),
+                committer: Arc::clone(&self.committer),
+                turn,
+            }),
+            None => {
+                let refused = thread.start_and_take(job, &self.context, &self.committer)?;
+                // It has panicked.
+                if let Some(job) = refused {
+                    thread.jobs = None;
+                    thread.start_and_take(job, &self.context, &self.committer)?;
+                }
+                None
+            }
+        };
+        Ok(Forcing { here, result })
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let mut committer = std::mem::take(&mut *lock(&self.committer));
-        // Without a sender the thread finishes what it has and ends.
-        committer.jobs = None;
-        committer.join();
+        let thread = {
+            let mut committer = lock(&self.committer);
+            // Without a sender the thread finishes what it has and ends.
+            committer.jobs = None;
+            committer.thread.take()
+        };
+        thread.map(join);
     }
 }
 
 impl CommitThread {
-    /// Takes a job, or gives it back if there is no thread.
-    fn take(&self, job: Job) -> Option<Job> {
-        match &self.jobs {
-            Some(jobs) => jobs.send(job).err().map(|refused| refused.0),
-            None => Some(job),
-        }
+    /// Returns the turn to commit, if nothing waits for it.
+    fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        let is_idle = self.n_jobs == 0;
+        is_idle.then(|| Arc::clone(&self.turn).try_lock_owned().ok())?
     }
 
-    /// Waits for the end of a thread that takes no more jobs.
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that writes state has panicked");
+    /// Starts the thread, if there is none.
+    fn start(
+        &mut self,
+        context: &Arc<CommitContext>,
+        committer: &Arc<Mutex<Self>>,
+    ) -> Result<(), StoreError> {
+        if self.jobs.is_some() {
+            return Ok(());
         }
+        // The last one has ended or is about to. There is never a second one beside it.
+        self.thread.take().map(join);
+        self.n_jobs = 0;
+        let (jobs, receiver) = mpsc::channel();
+        let (context, committer) = (Arc::clone(context), Arc::clone(committer));
+        let thread = thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || context.write_all(receiver, &committer))
+            .map_err(StoreError::new)?;
+        (self.jobs, self.thread) = (Some(jobs), Some(thread));
+        Ok(())
+    }
+
+    /// Gives a job to the thread, which may give it back.
+    fn start_and_take(
+        &mut self,
+        job: Job,
+        context: &Arc<CommitContext>,
+        committer: &Arc<Mutex<Self>>,
+    ) -> Result<Option<Job>, StoreError> {
+        self.start(context, committer)?;
+        let jobs = self.jobs.as_ref().ok_or_else(thread_ended)?;
+        let refused = jobs.send(job).err().map(|refused| refused.0);
+        self.n_jobs += usize::from(refused.is_none());
+        Ok(refused)
+    }
+}
+
+/// Waits for the end of a thread that takes no more jobs.
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("the thread that writes state has panicked");
     }
 }
 
@@ -266,12 +359,25 @@ fn lock(committer: &Mutex<CommitThread>) -> MutexGuard<'_, CommitThread> {
 impl CommitContext {
     /// Writes until no more jobs can come, or none has come for a while.
     fn write_all(&self, jobs: Receiver<Job>, committer: &Mutex<CommitThread>) {
+        let turn = Arc::clone(&lock(committer).turn);
+        let forget_done = || {
+            let _turn = turn.blocking_lock();
+            self.forget_done();
+        };
+        let write = |first: Job| {
+            let others = jobs.try_iter().take(MAX_TOGETHER - 1);
+            let together: Vec<Job> = std::iter::once(first).chain(others).collect();
+            let n_jobs = together.len();
+            let _turn = turn.blocking_lock();
+            self.commit(together);
+            lock(committer).n_jobs -= n_jobs;
+        };
         loop {
             match jobs.recv_timeout(LINGER) {
-                Ok(first) => self.write(first, &jobs),
-                Err(RecvTimeoutError::Disconnected) => return self.forget_done(),
+                Ok(first) => write(first),
+                Err(RecvTimeoutError::Disconnected) => return forget_done(),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.forget_done();
+                    forget_done();
                     let mut committer = lock(committer);
                     // Jobs are handed over under this lock, so none can come between the
                     // last look and the end of the queue.
@@ -280,14 +386,9 @@ impl CommitContext {
                         return;
                     };
                     drop(committer);
-                    self.write(first, &jobs);
+                    write(first);
                 }
             }
         }
-    }
-
-    fn write(&self, first: Job, jobs: &Receiver<Job>) {
-        let others = jobs.try_iter().take(MAX_TOGETHER - 1);
-        self.commit(std::iter::once(first).chain(others).collect());
     }
 }

@@ -34,19 +34,19 @@ pub struct CallEnd {
 }
 
 impl CallEnd {
-    /// Returns the end as the owner's host takes it. Where the guest makes more than any end has,
+    /// Writes the end as the owner's host takes it. Where the guest makes more than any end has,
     /// it passed too much; else it could have the owner think that its worker breaks the rules.
-    pub(crate) fn within(self, limits: &Limits) -> Self {
-        let most = most_end_bytes(limits);
-        if decode::<Self>(&encode(&self), most).is_ok() {
-            return self;
+    pub(crate) fn written_within(self, limits: &Limits) -> Vec<u8> {
+        let written = encode(&self);
+        if decode::<Self>(&written, most_end_bytes(limits)).is_ok() {
+            return written;
         }
-        Self {
+        encode(&Self {
             outcome: OutcomeEnd::TooMuchData,
             writes: Vec::new(),
             files: Vec::new(),
             ..self
-        }
+        })
     }
 }
 

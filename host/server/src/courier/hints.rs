@@ -109,6 +109,8 @@ impl ChangeObserver for Shared {
         }
     }
 
+    /// Looks from time to time find what came.
+    fn changed(&self, _folder: &Arc<str>) {}
     fn lost(&self) {}
 }
 

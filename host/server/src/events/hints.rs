@@ -43,6 +43,10 @@ impl Hints {
             (true, _) => {}
             (false, what) => hint(&mut self.files, event.path(), what),
         }
+        self.bound();
+    }
+
+    fn bound(&mut self) {
         if self.len() > MAX_HINTS {
             *self = Self {
                 everything: true,
@@ -119,6 +123,13 @@ impl Shared {
 impl ChangeObserver for Shared {
     fn note(&self, event: &FolderChange<'_>) {
         self.hints().note(event);
+        self.changed.notify_one();
+    }
+
+    fn changed(&self, folder: &Arc<str>) {
+        let mut hints = self.hints();
+        hints.new_folders.insert(Arc::clone(folder));
+        hints.bound();
         self.changed.notify_one();
     }
 

@@ -97,12 +97,12 @@ impl SharedFolder {
     /// # Errors
     /// Something cannot be deleted.
     pub fn delete(self, spared: &[&str]) -> io::Result<()> {
-        if spared.is_empty() {
-            self.parent.remove_folder_whole(&self.name)?;
+        let removed = if spared.is_empty() {
+            self.parent.remove_folder_whole(&self.name)
         } else {
-            self.folder.remove_all_but(spared)?;
-        }
-        Ok(())
+            self.folder.remove_all_but(spared)
+        };
+        Ok(removed?)
     }
 }
 

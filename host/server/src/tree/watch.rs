@@ -50,6 +50,11 @@ impl TreeHints {
             },
             _ => false,
         };
+        self.count(is_new);
+        is_new
+    }
+
+    fn count(&mut self, is_new: bool) {
         self.n_noted += usize::from(is_new);
         if self.n_noted > MAX_HINTS {
             *self = Self {
@@ -57,7 +62,6 @@ impl TreeHints {
                 ..Self::default()
             };
         }
-        is_new
     }
 
     fn requests_in(&mut self, folder: &Arc<str>) -> &mut HashSet<RequestId> {
@@ -190,6 +194,13 @@ impl ChangeObserver for Shared {
         if self.hints().note(event) {
             self.changed.notify_one();
         }
+    }
+
+    fn changed(&self, folder: &Arc<str>) {
+        let mut hints = self.hints();
+        let is_new = hints.new_folders.insert(Arc::clone(folder));
+        hints.count(is_new);
+        self.changed.notify_one();
     }
 
     fn lost(&self) {

@@ -42,6 +42,7 @@ pub(super) trait Tested: Sized {
     fn rename_file(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError>;
     fn set_times(&self, times: &SetTimes) -> Result<(), SystemError>;
     fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError>;
+    fn name_own_new(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError>;
     fn look_while_listing(&self, below: &str, name: &str) -> Result<Stat, SystemError>;
     fn force(&self) -> Result<(), SystemError>;
 }
@@ -103,6 +104,14 @@ macro_rules! tested {
             fn set_times_of(&self, name: &str, times: &SetTimes) -> Result<(), SystemError> {
                 <$folder>::set_times_of(self, name, times)
             }
+            fn name_own_new(
+                &self,
+                name: &str,
+                to: &Self,
+                to_name: &str,
+            ) -> Result<(), SystemError> {
+                <$folder>::name_own_new(self, name, to, to_name)
+            }
             fn look_while_listing(&self, below: &str, name: &str) -> Result<Stat, SystemError> {
                 let mut entries = <$folder>::list_below(self, below)?;
                 entries.next().transpose()?;
@@ -132,6 +141,7 @@ with_each! {
     folders_and_files_are_removed_as_what_they_are,
     another_file_of_the_name_is_another_one,
     times_of_folders_and_files_are_set,
+    what_is_named_anew_takes_nobodys_place,
     what_a_folder_below_lists_is_looked_at,
     a_folder_that_was_moved_stays_the_one_that_is_open,
 }
@@ -418,6 +428,29 @@ fn times_of_folders_and_files_are_set<F: Tested>() {
     assert_eq!(folder.look("f").expect("there").modified, time);
     let missing = folder.set_times_of("none", &times).err();
     assert_eq!(missing, Some(SystemError::NotFound));
+}
+
+fn what_is_named_anew_takes_nobodys_place<F: Tested>() {
+    let site = site();
+    for name in ["f", "theirs"] {
+        fs::write(site.path().join(name), name).expect("a file");
+    }
+    let folder = F::open_ambient(site.path()).expect("it opens");
+    let taken = folder.name_own_new("f", &folder, "theirs").err();
+    let named = folder.name_own_new("f", &folder, "g").err();
+    let (taken_as, named_as) = if cfg!(windows) {
+        (
+            Some(SystemError::Unsupported),
+            Some(SystemError::Unsupported),
+        )
+    } else {
+        (Some(SystemError::Exists), None)
+    };
+    assert_eq!((taken, named), (taken_as, named_as));
+    let theirs = fs::read(site.path().join("theirs")).expect("there");
+    assert_eq!(theirs, b"theirs");
+    let wrong = folder.name_own_new("theirs", &folder, "../x").err();
+    assert!(cfg!(windows) || wrong == Some(SystemError::BadName));
 }
 
 fn what_a_folder_below_lists_is_looked_at<F: Tested>() {

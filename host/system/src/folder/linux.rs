@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, mkdirat, openat, openat2, renameat,
-    unlinkat, utimensat,
+    Access, AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, accessat, mkdirat, openat,
+    openat2, renameat, renameat_with, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -334,6 +334,22 @@ impl Dir {
         check(name)?;
         check(to_name)?;
         Ok(renameat(&self.fd, name, &to.fd, to_name)?)
+    }
+
+    /// As [`Dir::name_own`], where nothing has the name.
+    ///
+    /// # Errors
+    /// As there, or something has it, or that cannot be done in one change here.
+    pub fn name_own_new(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        check(to_name)?;
+        Ok(renameat_with(
+            &self.fd,
+            name,
+            &to.fd,
+            to_name,
+            RenameFlags::NOREPLACE,
+        )?)
     }
 
     /// Sets the times of this folder.

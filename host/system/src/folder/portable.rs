@@ -327,6 +327,16 @@ impl Dir {
         Ok(self.0.rename(name, &to.0, to_name)?)
     }
 
+    /// As [`Dir::name_own`], where nothing has the name.
+    ///
+    /// # Errors
+    /// As there, or something has it, or that cannot be done in one change here.
+    pub fn name_own_new(&self, name: &str, to: &Self, to_name: &str) -> Result<(), SystemError> {
+        check(name)?;
+        check(to_name)?;
+        os::name_new(&self.0, name, &to.0, to_name)
+    }
+
     /// Sets the times of this folder.
     ///
     /// # Errors

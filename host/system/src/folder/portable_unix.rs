@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, fsync, openat, utimensat};
+use rustix::fs::{
+    Access, AtFlags, Mode, OFlags, RenameFlags, accessat, fsync, openat, renameat_with, utimensat,
+};
 
 use super::{Create, Open};
 use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError};
@@ -118,6 +120,16 @@ pub(super) fn reopen(dir: &Dir) -> Result<File, SystemError> {
 pub(super) fn set_times_of(dir: &Dir, name: &str, times: &SetTimes) -> Result<(), SystemError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     Ok(utimensat(dir, name, &times.timestamps(), flags)?)
+}
+
+pub(super) fn name_new(dir: &Dir, name: &str, to: &Dir, to_name: &str) -> Result<(), SystemError> {
+    Ok(renameat_with(
+        dir,
+        name,
+        to,
+        to_name,
+        RenameFlags::NOREPLACE,
+    )?)
 }
 
 pub(super) fn may_be_changed(dir: &Dir) -> Result<(), SystemError> {

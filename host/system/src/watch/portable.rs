@@ -1,29 +1,39 @@
-//! What the system tells of folders, for all apps of the process, by `notify`: each folder is
-//! watched by itself, at the path that its handle has.
+//! What the system tells of folders, for all apps of the process: each folder is watched by itself,
+//! and known by the path that its handle has.
 //!
 //! Systems tell by that path. Where a folder was moved and another one lies there, hints are wrong
 //! until the other one is covered, which it is before it is read.
 
+#[cfg(target_os = "macos")]
+mod by_kqueue;
+#[cfg(not(target_os = "macos"))]
+mod by_notify;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+#[cfg(not(target_os = "macos"))]
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
-use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+#[cfg(target_os = "macos")]
+use by_kqueue::Watcher;
+#[cfg(not(target_os = "macos"))]
+use by_notify::Watcher;
 
-use super::{ChangeKind, ChangeObserver, FolderChange, WatchMask};
+#[cfg(not(target_os = "macos"))]
+use super::{ChangeKind, FolderChange};
+use super::{ChangeObserver, WatchMask};
 use crate::folder::portable::Dir;
 use crate::{FileId, SystemError};
 
-/// The most folders that are watched: each costs a handle.
+/// The most folders that are watched: each costs a handle, of which Unix lets a process have few.
 const MOST: usize = 8_192;
 
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// Is never locked by whoever holds the table: `notify` waits for its thread, which tells of events
-/// and needs the table for that.
-static WATCHER: Mutex<Option<RecommendedWatcher>> = Mutex::new(None);
+/// Is never locked by whoever holds the table: it waits for its thread, which tells of events and
+/// needs the table for that.
+static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
 
 /// Watches folders for an observer until it is dropped.
 #[derive(Debug)]
@@ -44,10 +54,32 @@ struct Looking {
     places: BTreeMap<Arc<str>, PathBuf>,
 }
 
+/// Something happened at a path.
+#[cfg(not(target_os = "macos"))]
+struct PlaceChange<'a> {
+    path: &'a Path,
+    /// It is a folder, where that is known.
+    is_folder: Option<bool>,
+    what: ChangeKind,
+}
+
 /// A folder that is watched: which one it is, and who calls it how.
+#[derive(Default)]
 struct Folder {
     id: FileId,
     names: HashMap<u32, Arc<str>>,
+}
+
+/// What is watched at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// The folder that lies there.
+    Itself,
+    /// Another one, which lay there before.
+    Other,
+    Nothing,
+    /// Nothing, and no more may be.
+    Full,
 }
 
 impl FolderWatcher {
@@ -87,41 +119,28 @@ impl FolderWatcher {
 
     fn try_to_cover(&self, folder: &Dir, path: &Arc<str>) -> Result<bool, SystemError> {
         let (place, id) = (folder.path()?, folder.look_at_itself()?.id);
-        let (mut watcher, was_other) = (watcher(), {
-            let mut table = table();
-            let is_full = table.folders.len() >= MOST;
-            match table.folders.get_mut(&place) {
-                Some(known) if known.id == id => {
-                    known.names.insert(self.number, Arc::clone(path));
-                    table.note_place(self.number, path, place);
-                    return Ok(true);
-                }
-                Some(_) => true,
-                None if is_full => {
-                    table.refused(&format!("at most {MOST} are"));
-                    return Ok(false);
-                }
-                None => false,
-            }
-        });
+        let mut watcher = watcher();
         let Some(watcher) = started(&mut watcher) else {
             return Ok(false);
         };
-        if was_other {
+        let found = table().find(&place, id);
+        match found {
+            Found::Full => return Ok(false),
+            Found::Itself => {}
+            Found::Nothing | Found::Other => {
+                if found == Found::Other {
+                    unwatch(watcher, &place);
+                }
+                if let Err(error) = watcher.watch(folder, &place) {
+                    table().refused(&error.to_string());
+                    return Ok(false);
+                }
+            }
+        }
+        let ended = table().enter(self.number, path, place, id);
+        if let Some(place) = ended {
             unwatch(watcher, &place);
         }
-        if let Err(error) = watcher.watch(&place, RecursiveMode::NonRecursive) {
-            table().refused(&error.to_string());
-            return Ok(false);
-        }
-        let mut table = table();
-        let known = table.folders.entry(place.clone()).or_insert(Folder {
-            id,
-            names: HashMap::new(),
-        });
-        known.id = id;
-        known.names.insert(self.number, Arc::clone(path));
-        table.note_place(self.number, path, place);
         Ok(true)
     }
 
@@ -160,19 +179,14 @@ fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().expect("no holder of this lock panics")
 }
 
-fn watcher() -> MutexGuard<'static, Option<RecommendedWatcher>> {
+fn watcher() -> MutexGuard<'static, Option<Watcher>> {
     WATCHER.lock().expect("no holder of this lock panics")
 }
 
 /// Returns the watcher, which is made for the first folder and stays.
-fn started(watcher: &mut Option<RecommendedWatcher>) -> Option<&mut RecommendedWatcher> {
+fn started(watcher: &mut Option<Watcher>) -> Option<&mut Watcher> {
     if watcher.is_none() {
-        let tell = |told: notify::Result<Event>| match told {
-            Ok(event) if !event.need_rescan() => table().tell(&event),
-            Ok(_) | Err(_) => table().lost(),
-        };
-        let config = Config::default().with_follow_symlinks(false);
-        match RecommendedWatcher::new(tell, config) {
+        match Watcher::new() {
             Ok(made) => *watcher = Some(made),
             Err(error) => table().refused(&error.to_string()),
         }
@@ -180,8 +194,22 @@ fn started(watcher: &mut Option<RecommendedWatcher>) -> Option<&mut RecommendedW
     watcher.as_mut()
 }
 
+/// Returns how many folders may be watched: a quarter of the files that this process may open.
+#[cfg(unix)]
+fn most_watched() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 4).map_or(MOST, |files| files.min(MOST))
+}
+
+/// Returns how many folders may be watched.
+#[cfg(windows)]
+fn most_watched() -> usize {
+    MOST
+}
+
 /// It may have gone with its folder.
-fn unwatch(watcher: &mut RecommendedWatcher, place: &Path) {
+fn unwatch(watcher: &mut Watcher, place: &Path) {
     if let Err(error) = watcher.unwatch(place) {
         tracing::debug!("a watch is gone already: {error}");
     }
@@ -197,18 +225,48 @@ impl Table {
         }
     }
 
-    /// Takes note of where somebody's folder lies. Another one may have had its path.
-    fn note_place(&mut self, number: u32, path: &Arc<str>, place: PathBuf) {
-        let Some(looking) = self.observers.get_mut(&number) else {
-            return;
-        };
+    /// Returns what is watched at a place where a folder lies.
+    fn find(&mut self, place: &Path, id: FileId) -> Found {
+        match self.folders.get(place) {
+            Some(known) if known.id == id => Found::Itself,
+            Some(_) => Found::Other,
+            None if self.folders.len() < most_watched() => Found::Nothing,
+            None => {
+                self.refused(&format!("at most {} are", self.folders.len()));
+                Found::Full
+            }
+        }
+    }
+
+    /// Takes note of where a folder of somebody's lies. Returns the place of the one that had its
+    /// path before, if nobody looks there any more.
+    fn enter(
+        &mut self,
+        number: u32,
+        path: &Arc<str>,
+        place: PathBuf,
+        id: FileId,
+    ) -> Option<PathBuf> {
+        let looking = self.observers.get_mut(&number)?;
         let before = looking.places.insert(Arc::clone(path), place.clone());
-        if let Some(before) = before.filter(|before| *before != place)
-            && let Some(folder) = self.folders.get_mut(&before)
-            && folder.names.get(&number) == Some(path)
-        {
+        let folder = self.folders.entry(place.clone()).or_default();
+        folder.id = id;
+        folder.names.insert(number, Arc::clone(path));
+        let before = before.filter(|before| *before != place)?;
+        self.leave(number, path, before)
+    }
+
+    /// Takes note that somebody does not look at a place any more. Returns it if nobody does.
+    fn leave(&mut self, number: u32, path: &Arc<str>, place: PathBuf) -> Option<PathBuf> {
+        let folder = self.folders.get_mut(&place)?;
+        if folder.names.get(&number) == Some(path) {
             folder.names.remove(&number);
         }
+        if !folder.names.is_empty() {
+            return None;
+        }
+        self.folders.remove(&place);
+        Some(place)
     }
 
     /// Forgets folders of an observer. Returns the places at which nobody looks any more.
@@ -216,24 +274,11 @@ impl Table {
         let Some(looking) = self.observers.get_mut(&number) else {
             return Vec::new();
         };
-        let (paths, folders) = (&mut looking.places, &mut self.folders);
-        let meant = paths.extract_if(.., |path, _| is_meant(path));
-        let mut ended = Vec::new();
-        for (path, place) in meant {
-            if let Some(folder) = folders.get_mut(&place)
-                && folder.names.get(&number) == Some(&path)
-            {
-                folder.names.remove(&number);
-            }
-            if folders
-                .get(&place)
-                .is_some_and(|folder| folder.names.is_empty())
-            {
-                folders.remove(&place);
-                ended.push(place);
-            }
-        }
-        ended
+        let meant = looking.places.extract_if(.., |path, _| is_meant(path));
+        let meant: Vec<_> = meant.collect();
+        let left = meant.into_iter();
+        left.filter_map(|(path, place)| self.leave(number, &path, place))
+            .collect()
     }
 
     fn refused(&mut self, why: &str) {
@@ -245,27 +290,18 @@ impl Table {
         }
     }
 
-    fn tell(&mut self, event: &Event) {
-        let n_paths = event.paths.len();
-        for path in &event.paths {
-            if let (1, Some(what)) = (n_paths, what(event.kind, path)) {
-                self.tell_of(path, event.kind, what);
-            }
-            if matches!(event.kind, EventKind::Remove(_)) {
-                self.folders.remove(path);
-            }
-        }
-    }
-
-    fn tell_of(&self, path: &Path, kind: EventKind, what: ChangeKind) {
+    /// Tells of a change of something.
+    #[cfg(not(target_os = "macos"))]
+    fn tell(&self, change: &PlaceChange<'_>) {
         // No request and no guest could name what is no text.
-        let name = path.file_name().and_then(OsStr::to_str);
-        let folder = path.parent().and_then(|parent| self.folders.get(parent));
+        let name = change.path.file_name().and_then(OsStr::to_str);
+        let folder = change.path.parent();
+        let folder = folder.and_then(|parent| self.folders.get(parent));
         let (Some(folder), Some(name)) = (folder, name) else {
             return;
         };
         // Of what is gone not every system says what it was.
-        let kinds: &[bool] = match is_folder(kind, path) {
+        let kinds: &[bool] = match change.is_folder {
             Some(true) => &[true],
             Some(false) => &[false],
             None => &[true, false],
@@ -279,42 +315,34 @@ impl Table {
                     folder,
                     name,
                     is_folder: *is_folder,
-                    what,
+                    what: change.what,
                 });
             }
         }
+    }
+
+    /// Tells that something in a folder changed, where the system does not say what.
+    #[cfg(target_os = "macos")]
+    fn changed(&self, place: &Path) {
+        let Some(folder) = self.folders.get(place) else {
+            return;
+        };
+        for (number, folder) in &folder.names {
+            if let Some(looking) = self.observers.get(number) {
+                looking.observer.changed(folder);
+            }
+        }
+    }
+
+    /// Takes note that a folder is no longer there, if it was watched.
+    #[cfg(not(target_os = "macos"))]
+    fn gone(&mut self, place: &Path) {
+        self.folders.remove(place);
     }
 
     fn lost(&self) {
         for looking in self.observers.values() {
             looking.observer.lost();
         }
-    }
-}
-
-/// Returns what happened to the path of an event, if it is anything.
-fn what(kind: EventKind, path: &Path) -> Option<ChangeKind> {
-    Some(match kind {
-        EventKind::Create(_) => ChangeKind::Made,
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-            ChangeKind::Gone
-        }
-        // Our own reading, too.
-        EventKind::Access(_) => return None,
-        EventKind::Modify(ModifyKind::Name(_)) if path.symlink_metadata().is_err() => {
-            ChangeKind::Gone
-        }
-        EventKind::Modify(ModifyKind::Name(_)) => ChangeKind::MovedIn,
-        EventKind::Modify(ModifyKind::Metadata(_)) => ChangeKind::Touched,
-        EventKind::Modify(_) | EventKind::Any | EventKind::Other => ChangeKind::Changing,
-    })
-}
-
-/// Tells whether an event is of a folder, where that is known.
-fn is_folder(kind: EventKind, path: &Path) -> Option<bool> {
-    match kind {
-        EventKind::Create(CreateKind::Folder) | EventKind::Remove(RemoveKind::Folder) => Some(true),
-        EventKind::Create(CreateKind::File) | EventKind::Remove(RemoveKind::File) => Some(false),
-        _ => Some(path.symlink_metadata().ok()?.is_dir()),
     }
 }

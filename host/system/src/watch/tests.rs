@@ -19,6 +19,7 @@ impl ChangeObserver for Told {
         self.0.lock().expect("nobody panics").send(change).ok();
     }
 
+    fn changed(&self, _folder: &Arc<str>) {}
     fn lost(&self) {}
 }
 

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod turns;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -13,6 +15,7 @@ fn component() -> Digest {
 fn wants() -> Wants {
     Wants {
         app: "chat".to_owned(),
+        asker: Asker::App,
         component: component(),
         memory_bytes: 100,
         labels: Vec::new(),
@@ -404,8 +407,8 @@ impl Model {
             assert_eq!(facts.n_running, expected);
             assert!(facts.n_running <= profile.concurrency);
         });
-        let (_, n_given) = ledger.sizes();
-        assert_eq!(n_given, self.current.len());
+        let sizes = (self.open.len() - self.current.len(), self.current.len());
+        assert_eq!(ledger.sizes(), sizes);
     }
 
     fn of(&self, claim: &Claim) -> &(Claim, WorkerId, CallId) {
@@ -440,7 +443,8 @@ proptest! {
         for event in events {
             match event {
                 Event::Offer => {
-                    let call = ledger.offer(now, wants());
+                    let asker = Asker::Sender(Some((model.offered.len() % 3).to_string()));
+                    let call = ledger.offer(now, Wants { asker, ..wants() });
                     model.open.insert(call);
                     model.offered.push(call);
                 }

@@ -1,9 +1,12 @@
 //! One call that a worker has, with the owner's end of it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
+use futures_util::FutureExt as _;
 use syft_runtime::remote::{HeldBytes, NotRun, OwnerSide, PreparedOwner, RanOn};
 use syft_runtime::wire::{CallEnd, HandedCall, HostCall, HostReply, decode};
 use tokio::sync::{mpsc, oneshot};
@@ -35,7 +38,7 @@ pub(super) enum ToCall {
 }
 
 /// Where the outcome goes.
-pub(super) type Outcome = oneshot::Sender<Result<RanOn, NotRun>>;
+pub(super) type Outcome = oneshot::Sender<thread::Result<Result<RanOn, NotRun>>>;
 
 /// Where orders for a call go. What waits there is bounded.
 #[derive(Clone)]
@@ -96,9 +99,21 @@ pub(super) struct GivenCall {
     pub(super) id: CallId,
     pub(super) claim: Claim,
     pub(super) worker: String,
-    pub(super) outcome: Outcome,
     pub(super) orders: TakenOrders,
     pub(super) desk: mpsc::UnboundedSender<Event>,
+}
+
+/// What is left of it.
+enum Left {
+    /// It ended, or nobody runs it any more.
+    Outcome(Result<RanOn, NotRun>),
+    /// What a worker said of its end counts.
+    Taken(RanOn, Address),
+    /// What a worker said of its end does not count: another one gets it.
+    Refused(PreparedOwner, String, Address),
+    /// It can be given out again.
+    Owner(PreparedOwner),
+    Nothing,
 }
 
 /// How many host calls were asked, and those that arrived before their turn.
@@ -110,8 +125,52 @@ struct Asked {
 }
 
 impl GivenCall {
-    /// Begins it, and tells the worker of it, who waits at the address.
-    pub(super) async fn run(mut self, owner: PreparedOwner, address: Address) {
+    /// Runs it until there is an outcome for whoever gave it out, or it goes back to the desk.
+    pub(super) async fn run(
+        mut self,
+        owner: PreparedOwner,
+        address: Address,
+        mut outcome: Outcome,
+    ) {
+        let served = self.serve(owner, address, &mut outcome);
+        // A panic here is the call's, as where the guest runs here: whoever gave it out gets it.
+        let left = AssertUnwindSafe(served).catch_unwind().await;
+        let id = self.id;
+        match left {
+            Ok(Left::Outcome(ended)) => send(outcome, Ok(ended)),
+            Ok(Left::Taken(ran, address)) => {
+                send(outcome, Ok(Ok(ran)));
+                let taken = Event::Answer(address.clone(), Box::new(QuestionReply::Taken));
+                self.tell(taken);
+                self.tell(Event::Finished(id, address.0));
+            }
+            Ok(Left::Refused(owner, why, address)) => self.tell(Event::EndRefused {
+                id,
+                owner: Box::new(owner),
+                outcome,
+                why,
+                address,
+            }),
+            Ok(Left::Owner(owner)) => self.tell(Event::GivenBack {
+                id,
+                owner: Box::new(owner),
+                outcome,
+            }),
+            Ok(Left::Nothing) => {}
+            Err(panic) => {
+                self.tell(Event::Over(id));
+                send(outcome, Err(panic));
+            }
+        }
+    }
+
+    /// Begins it, tells the worker of it, who waits at the address, and answers what it asks.
+    async fn serve(
+        &mut self,
+        owner: PreparedOwner,
+        address: Address,
+        outcome: &mut Outcome,
+    ) -> Left {
         let (handed, side) = owner.begin();
         self.hand_over(handed, address);
         let (mut asked, mut open) = (Asked::default(), JoinSet::new());
@@ -123,28 +182,29 @@ impl GivenCall {
                         self.answer_in_turn(&side, &mut asked, &mut open);
                     }
                     Some(order) => break order,
-                    None => return,
+                    None => return Left::Nothing,
                 },
-                Some(_) = open.join_next() => {
+                Some(answered) = open.join_next() => {
+                    if let Err(error) = answered && error.is_panic() {
+                        resume_unwind(error.into_panic());
+                    }
                     if let Some(broken) = side.broken() {
                         self.broken(&broken.to_string());
                     }
                 }
                 () = sleep_until(side.deadline().into()) => return self.time_out(side).await,
                 // Nobody waits for it any more.
-                () = self.outcome.closed() => return self.tell(Event::Over(self.id)),
+                () = outcome.closed() => {
+                    self.tell(Event::Over(self.id));
+                    return Left::Nothing;
+                }
             }
         };
         open.shutdown().await;
         match order {
             ToCall::End { end, address } => self.end(side, &end, address).await,
-            ToCall::Lost { why, is_last: true } => self.give_up(NotRun::Lost(why)),
-            ToCall::Lost { .. } | ToCall::Ask { .. } => {
-                let owner = Box::new(side.give_back().await);
-                let (id, outcome) = (self.id, self.outcome);
-                let back = Event::GivenBack { id, owner, outcome };
-                self.desk.send(back).ok();
-            }
+            ToCall::Lost { why, is_last: true } => Left::Outcome(Err(NotRun::Lost(why))),
+            ToCall::Lost { .. } | ToCall::Ask { .. } => Left::Owner(side.give_back().await),
         }
     }
 
@@ -213,20 +273,19 @@ impl GivenCall {
         self.tell(Event::Broken(self.claim, why.to_owned()));
     }
 
-    async fn end(self, side: OwnerSide, end: &[u8], address: Address) {
+    async fn end(&self, side: OwnerSide, end: &[u8], address: Address) -> Left {
         let (_, most) = side.most_bytes();
         let Ok(held) = side.hold(end.len()) else {
             let why = "this host has no memory for its end".to_owned();
-            let refused = Event::Answer(address, Box::new(QuestionReply::Refused(why.clone())));
-            self.desk.send(refused).ok();
-            return self.give_up(NotRun::Lost(why));
+            let refused = Box::new(QuestionReply::Refused(why.clone()));
+            self.tell(Event::Answer(address, refused));
+            return Left::Outcome(Err(NotRun::Lost(why)));
         };
         let end = match decode::<CallEnd>(end, most) {
             Ok(end) => end,
             Err(error) => {
                 let why = format!("the end of a call: {error}");
-                let owner = side.give_back().await;
-                return self.refuse(why, owner, address);
+                return Left::Refused(side.give_back().await, why, address);
             }
         };
         let memory_bytes = end.taken.memory_bytes;
@@ -234,56 +293,36 @@ impl GivenCall {
         drop(held);
         match ended {
             Ok((outcome, session)) => {
-                let worker = self.worker.clone();
                 let ran = RanOn {
                     outcome,
                     session,
-                    worker,
+                    worker: self.worker.clone(),
                     memory_bytes,
                 };
-                // Who gave it out may have gone.
-                drop(self.outcome.send(Ok(ran)));
-                let taken = Event::Answer(address.clone(), Box::new(QuestionReply::Taken));
-                self.desk.send(taken).ok();
-                self.desk.send(Event::Finished(self.id, address.0)).ok();
+                Left::Taken(ran, address)
             }
-            Err((broken, owner)) => self.refuse(broken.to_string(), owner, address),
+            Err((broken, owner)) => Left::Refused(owner, broken.to_string(), address),
         }
     }
 
-    /// What the worker says of its end does not count: another one gets it.
-    fn refuse(self, why: String, owner: PreparedOwner, address: Address) {
-        let outcome = self.outcome;
-        let refused = Event::EndRefused {
-            id: self.id,
-            owner: Box::new(owner),
-            outcome,
-            why,
-            address,
-        };
-        self.desk.send(refused).ok();
-    }
-
-    async fn time_out(self, side: OwnerSide) {
+    async fn time_out(&self, side: OwnerSide) -> Left {
         self.tell(Event::Over(self.id));
         let (outcome, session) = side.time_out().await;
-        let ran = RanOn {
+        Left::Outcome(Ok(RanOn {
             outcome,
             session,
-            worker: self.worker,
+            worker: self.worker.clone(),
             memory_bytes: 0,
-        };
-        // Who gave it out may have gone.
-        drop(self.outcome.send(Ok(ran)));
-    }
-
-    fn give_up(self, why: NotRun) {
-        // Who gave it out may have gone.
-        drop(self.outcome.send(Err(why)));
+        }))
     }
 
     fn tell(&self, event: Event) {
         // It ends after all calls.
         self.desk.send(event).ok();
     }
+}
+
+fn send(outcome: Outcome, ended: thread::Result<Result<RanOn, NotRun>>) {
+    // Who gave it out may have gone.
+    drop(outcome.send(ended));
 }

@@ -218,11 +218,12 @@ impl Desk {
         } = call;
         if !self.is_connected {
             // Who gave it out may have gone.
-            drop(reply.send(Err(NotRun::NoWorker)));
+            drop(reply.send(Ok(Err(NotRun::NoWorker))));
             return;
         }
         let wants = Wants {
             app: app.clone(),
+            asker: owner.asker(),
             component,
             memory_bytes: needs.memory_bytes,
             labels: needs.labels,

@@ -15,6 +15,14 @@ use crate::words::{Beat, Question, QuestionReply};
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// What the owner's host replied to a beat.
+enum Replied {
+    Known,
+    Unknown,
+    /// Nothing yet. Whether it has arrived is not known: the next one says it all again.
+    Nothing,
+}
+
 /// How long one beat may take before another one is tried.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -56,12 +64,14 @@ impl Beats {
             let state = *changed.borrow_and_update();
             let apps = (told != Some(state)).then(|| self.programs.readiness());
             match self.beat(apps).await {
-                Ok(true) => told = Some(state),
-                Ok(false) => {
+                Ok(Replied::Known) => told = Some(state),
+                Ok(Replied::Nothing) => told = None,
+                Ok(Replied::Unknown) => {
                     told = None;
                     match say_hello(&self.options, &self.owner).await {
                         Ok(()) => {
                             tracing::info!("the owner's host gives it calls");
+                            self.owner.ask_again();
                             ticks.reset_immediately();
                         }
                         Err(NoReply::Dismissed(why)) => return WorkerError::Refused(why),
@@ -74,11 +84,11 @@ impl Beats {
         }
     }
 
-    /// Tells whether the worker is known.
+    /// Beats once. Of components it says something only where that is new to the owner's host.
     async fn beat(
         &self,
         apps: Option<Vec<(syft_manifest::Digest, Option<String>)>>,
-    ) -> Result<bool, NoReply> {
+    ) -> Result<Replied, NoReply> {
         let beat = Beat {
             number: self.number.fetch_add(1, Ordering::Relaxed) + 1,
             claims: self.calls.claims(),
@@ -86,18 +96,17 @@ impl Beats {
         };
         let question = Question::Beat(beat);
         let Ok(reply) = timeout(ANSWER_WITHIN, self.owner.ask(&question)).await else {
-            // Whether it has arrived will be seen by the next one, which says it all again.
-            return Ok(true);
+            return Ok(Replied::Nothing);
         };
         match reply? {
             QuestionReply::Heard { void, apps } => {
                 self.calls.end(&void);
                 self.programs.follow(apps);
-                Ok(true)
+                Ok(Replied::Known)
             }
             QuestionReply::Unknown => {
                 self.calls.end_all();
-                Ok(false)
+                Ok(Replied::Unknown)
             }
             other => Err(NoReply::Refused(format!("it answers {other:?}"))),
         }

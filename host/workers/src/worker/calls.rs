@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 use syft_manifest::units::log_ms;
 use syft_runtime::capability::files::MirrorPlace;
 use syft_runtime::sandbox::Admission;
-use syft_runtime::wire::{Asked, CallEnd, HandedCall, HostReply, Lost, OwnerLink, encode};
+use syft_runtime::wire::{Asked, HandedCall, HostReply, Lost, OwnerLink, encode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -133,16 +133,16 @@ impl Calls {
             ended = running => ended.map_err(|Lost(why)| why)?,
             why = carrying => return Err(why),
         };
-        let ended = self.tell_end(claim, &end).await;
+        let ended = self.tell_end(claim, end).await;
         // Nobody waits while its memory is cleared.
         drop(remains);
         ended
     }
 
-    async fn tell_end(&self, claim: Claim, end: &CallEnd) -> Result<(), String> {
+    async fn tell_end(&self, claim: Claim, end: Vec<u8>) -> Result<(), String> {
         let end = Question::End {
             claim,
-            end: ByteBuf::from(encode(end)),
+            end: ByteBuf::from(end),
         };
         match self.owner.ask(&end).await {
             Ok(QuestionReply::Taken) => Ok(()),

@@ -45,7 +45,8 @@ pub(super) struct OwnerHost {
     subject: String,
     instance: u64,
     numbers: Mutex<Numbers>,
-    /// Counts connections: what was asked by an earlier one is asked again.
+    /// Counts connections, and hosts: what was asked by an earlier one, or an earlier host, is asked
+    /// again.
     connections: watch::Sender<u64>,
     /// Nobody listens, which was said in the log.
     is_missing: Mutex<bool>,
@@ -87,8 +88,9 @@ impl OwnerHost {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
 
-    /// Takes in that there is another connection.
-    pub(super) fn reconnected(&self) {
+    /// Asks all that is open again: there is another connection, or another host. What was asked of
+    /// the earlier one nobody answers any more.
+    pub(super) fn ask_again(&self) {
         self.connections
             .send_modify(|connections| *connections += 1);
     }
@@ -190,7 +192,7 @@ impl OwnerHost {
             let sent = self.client.send_request(self.subject.clone(), request);
             let result = tokio::select! {
                 result = sent => result,
-                // What was asked by the earlier connection may have been lost with it.
+                // What was asked before may have been lost.
                 _ = connections.changed() => continue,
             };
             match result {

@@ -228,15 +228,24 @@ impl Programs {
             note_use(path);
             return Ok(kept);
         }
-        tracing::info!(app = app.name, bytes = app.bytes, "fetching its component");
-        let fetched = self.fetch(app).await.map_err(NotReady::NotNow)?;
-        if Digest::of(&fetched) != app.component {
-            let why = "its bytes are not those that its digest names";
-            return Err(NotReady::Refused(why.to_owned()));
-        }
+        let fetched = self.fetch_checked(app).await?;
         let written = private::write(path, &fetched);
         written.map_err(|error| NotReady::NotNow(error.into()))?;
         Ok(fetched)
+    }
+
+    /// Fetches a component, once more where what came is another one: the owner's host may have
+    /// put it there anew meanwhile.
+    async fn fetch_checked(&self, app: &OfferedApp) -> Result<Vec<u8>, NotReady> {
+        for _ in 0..2 {
+            tracing::info!(app = app.name, bytes = app.bytes, "fetching its component");
+            let fetched = self.fetch(app).await.map_err(NotReady::NotNow)?;
+            if Digest::of(&fetched) == app.component {
+                return Ok(fetched);
+            }
+        }
+        let why = "its bytes are not those that its digest names";
+        Err(NotReady::Refused(why.to_owned()))
     }
 
     async fn fetch(&self, app: &OfferedApp) -> anyhow::Result<Vec<u8>> {

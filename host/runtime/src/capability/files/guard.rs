@@ -65,6 +65,19 @@ pub(super) struct Folders {
     pub(super) staging: Option<Staging>,
 }
 
+/// The note that a call changes a file.
+pub(super) struct OwnFileWrite<'a> {
+    writes: &'a CallWrites,
+    path: &'a GuestPath,
+}
+
+impl OwnFileWrite<'_> {
+    /// Takes note of how it left the file.
+    pub(super) fn end(self, after: Option<FileStamp>) {
+        self.writes.end(self.path, after);
+    }
+}
+
 /// What is left of the limits of a call.
 pub(super) struct Budget {
     limits: Limits,
@@ -294,25 +307,41 @@ impl Guard {
         Some(Box::new(staging.writes(staging.end()?, self)?))
     }
 
-    /// Takes note that files are about to be changed that the call has changed.
-    pub(super) fn begin_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
-        let (Some(writes), Some(root)) = (&self.0.own_writes, self.root()) else {
-            return;
-        };
-        for path in paths {
-            if writes.begin(path, root.stamp(path).ok().flatten()).is_err() {
-                tracing::debug!("no note is taken of what the app changes itself");
-            }
+    /// Takes note that a file is about to be changed, as it was found before, if note is taken of
+    /// that at all.
+    pub(super) fn own_write<'a>(
+        &'a self,
+        path: &'a GuestPath,
+        before: Option<FileStamp>,
+    ) -> Option<OwnFileWrite<'a>> {
+        let writes = self.0.own_writes.as_ref()?;
+        if writes.begin(path, before).is_err() {
+            tracing::debug!("no note is taken of what the app changes itself");
+            return None;
         }
+        Some(OwnFileWrite { writes, path })
+    }
+
+    /// As [`Guard::own_write`], for several files.
+    pub(super) fn own_writes<'a>(
+        &'a self,
+        paths: impl IntoIterator<Item = &'a GuestPath>,
+    ) -> Vec<OwnFileWrite<'a>> {
+        let Some(root) = self.root() else {
+            return Vec::new();
+        };
+        let begin = |path| self.own_write(path, root.stamp(path).ok().flatten());
+        paths.into_iter().filter_map(begin).collect()
     }
 
     /// Takes note that they are changed.
-    pub(super) fn end_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
-        let (Some(writes), Some(root)) = (&self.0.own_writes, self.root()) else {
+    pub(super) fn end_own(&self, writes: Vec<OwnFileWrite<'_>>) {
+        let Some(root) = self.root() else {
             return;
         };
-        for path in paths {
-            writes.end(path, root.stamp(path).ok().flatten());
+        for write in writes {
+            let found = root.stamp(write.path).ok().flatten();
+            write.end(found);
         }
     }
 

@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use syft_manifest::Limits;
 
 use super::super::{Session, StoreOptions};
 use super::*;
+use crate::durability::Durability;
 
 /// What became of the effects of a test, and what is to become of others.
 #[derive(Default)]
 struct World {
     done: Mutex<Vec<String>>,
+    /// The threads by which they were done.
+    threads: Mutex<Vec<ThreadId>>,
     left: Mutex<Vec<String>>,
     cannot: Mutex<BTreeSet<String>>,
     /// Those of which the first claim fails.
@@ -55,8 +59,16 @@ impl Effects for Named {
         self.name.clone().into_bytes()
     }
 
+    fn apply_first(&mut self) -> bool {
+        self.name.starts_with("first") && self.claim() && self.apply()
+    }
+
     fn force(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn are_quick(&self) -> bool {
+        true
     }
 
     fn claim(&mut self) -> bool {
@@ -74,6 +86,8 @@ impl Effects for Named {
         if can {
             let mut done = self.world.done.lock().expect(UNPOISONED);
             done.push(self.name.clone());
+            let mut threads = self.world.threads.lock().expect(UNPOISONED);
+            threads.push(thread::current().id());
         }
         can
     }
@@ -89,20 +103,29 @@ impl Effects for Named {
 struct Site {
     store: Arc<Store>,
     world: Arc<World>,
+    durability: Durability,
     folder: tempfile::TempDir,
 }
 
-fn site() -> Site {
+/// With the first of them a thread commits, with the other who hands over, if it is the only one.
+const LEVELS: [Durability; 2] = [Durability::Batched, Durability::None];
+
+fn site(durability: Durability) -> Site {
     let folder = tempfile::tempdir().expect("a folder");
     Site {
-        store: open(&folder),
+        store: open(&folder, durability),
         world: Arc::default(),
+        durability,
         folder,
     }
 }
 
-fn open(folder: &tempfile::TempDir) -> Arc<Store> {
-    let opened = Store::open(folder.path(), &Limits::default(), &StoreOptions::default());
+fn open(folder: &tempfile::TempDir, durability: Durability) -> Arc<Store> {
+    let options = StoreOptions {
+        durability,
+        ..StoreOptions::default()
+    };
+    let opened = Store::open(folder.path(), &Limits::default(), &options);
     Arc::new(opened.expect("a store"))
 }
 
@@ -121,7 +144,7 @@ impl Site {
     fn reopened(self) -> (Self, Vec<String>) {
         drop(self.store);
         let site = Self {
-            store: open(&self.folder),
+            store: open(&self.folder, self.durability),
             ..self
         };
         let mut names = Vec::new();
@@ -137,70 +160,78 @@ impl Site {
 
 #[tokio::test]
 async fn effects_are_those_of_calls_that_end_well() {
-    let site = site();
-    for (name, ends_well) in [("a", true), ("b", false), ("c", true)] {
-        site.call(name, ends_well).await.expect("a working store");
+    for durability in LEVELS {
+        let site = site(durability);
+        for (name, ends_well) in [("a", true), ("b", false), ("c", true)] {
+            site.call(name, ends_well).await.expect("a working store");
+        }
+        assert_eq!(site.world.done(), ["a", "c"]);
+        let (site, records) = site.reopened();
+        assert!(records.is_empty(), "{records:?}");
+        assert!(site.world.left().is_empty());
     }
-    assert_eq!(site.world.done(), ["a", "c"]);
-    let (site, records) = site.reopened();
-    assert!(records.is_empty(), "{records:?}");
-    assert!(site.world.left().is_empty());
 }
 
 #[tokio::test]
 async fn what_cannot_be_done_comes_before_what_came_after_it() {
-    let site = site();
-    site.world.cannot(&["a"]);
-    site.call("a", true).await.expect("it is kept");
-    let refused = site.call("b", true).await.expect_err("it would come first");
-    assert!(refused.to_string().contains("its place"), "{refused}");
-    assert!(site.world.done().is_empty());
-    site.world.cannot(&[]);
-    site.call("c", true).await.expect("a working store");
-    assert_eq!(site.world.done(), ["a", "c"]);
+    for durability in LEVELS {
+        let site = site(durability);
+        site.world.cannot(&["a"]);
+        site.call("a", true).await.expect("it is kept");
+        let refused = site.call("b", true).await.expect_err("it would come first");
+        assert!(refused.to_string().contains("its place"), "{refused}");
+        assert!(site.world.done().is_empty());
+        site.world.cannot(&[]);
+        site.call("c", true).await.expect("a working store");
+        assert_eq!(site.world.done(), ["a", "c"]);
+    }
 }
 
 #[tokio::test]
 async fn what_could_not_be_done_is_done_after_a_restart() {
-    let site = site();
-    site.call("before", true).await.expect("a working store");
-    site.world.cannot(&["a"]);
-    site.call("a", true).await.expect("it is kept");
-    let (site, records) = site.reopened();
-    assert_eq!(records, ["a"]);
-    assert_eq!(site.world.left(), ["a"]);
-    assert_eq!(site.world.done(), ["before"]);
-    site.world.cannot(&[]);
-    let (site, records) = site.reopened();
-    assert_eq!(records, ["a"]);
-    site.call("b", true).await.expect("a working store");
-    assert_eq!(site.world.done(), ["before", "a", "b"]);
-    let (site, records) = site.reopened();
-    assert!(records.is_empty(), "{records:?}");
-    assert_eq!(site.world.done().len(), 3);
+    for durability in LEVELS {
+        let site = site(durability);
+        site.call("before", true).await.expect("a working store");
+        site.world.cannot(&["a"]);
+        site.call("a", true).await.expect("it is kept");
+        let (site, records) = site.reopened();
+        assert_eq!(records, ["a"]);
+        assert_eq!(site.world.left(), ["a"]);
+        assert_eq!(site.world.done(), ["before"]);
+        site.world.cannot(&[]);
+        let (site, records) = site.reopened();
+        assert_eq!(records, ["a"]);
+        site.call("b", true).await.expect("a working store");
+        assert_eq!(site.world.done(), ["before", "a", "b"]);
+        let (site, records) = site.reopened();
+        assert!(records.is_empty(), "{records:?}");
+        assert_eq!(site.world.done().len(), 3);
+    }
 }
 
 #[tokio::test]
 async fn a_call_whose_claim_fails_runs_again() {
-    let site = site();
-    site.world.is_stale("a");
-    let n_runs = AtomicBool::new(false);
-    let run = |mut session: Session| {
-        let is_second = n_runs.swap(true, Ordering::Relaxed);
-        session.also_do(site.world.effects("a"));
-        ready((is_second, session))
-    };
-    let limits = Limits::default();
-    let ran = site.store.transact(&limits, run, |_| true).await;
-    assert_eq!(ran, Ok(true));
-    assert_eq!(site.world.done(), ["a"]);
+    for durability in LEVELS {
+        let site = site(durability);
+        site.world.is_stale("a");
+        let n_runs = AtomicBool::new(false);
+        let run = |mut session: Session| {
+            let is_second = n_runs.swap(true, Ordering::Relaxed);
+            session.also_do(site.world.effects("a"));
+            ready((is_second, session))
+        };
+        let limits = Limits::default();
+        let ran = site.store.transact(&limits, run, |_| true).await;
+        assert_eq!(ran, Ok(true));
+        assert_eq!(site.world.done(), ["a"]);
+    }
 }
 
 /// The disk fails while a transaction is written: nobody knows whether it was kept.
 #[tokio::test]
 async fn a_look_into_the_file_decides_about_a_transaction_that_failed() {
     for is_kept in [false, true] {
-        let site = site();
+        let site = site(Durability::Batched);
         let places = site.store.effects.places(1);
         let effects = site.world.effects("a");
         if is_kept {
@@ -217,5 +248,57 @@ async fn a_look_into_the_file_decides_about_a_transaction_that_failed() {
         assert_eq!(site.world.done(), expected);
         let (_, records) = site.reopened();
         assert!(records.is_empty(), "{records:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_only_call_commits_itself_where_no_disk_is_waited_for() {
+    let site = site(Durability::None);
+    site.call("alone", true).await.expect("a working store");
+    let beside = |mut session: Session| {
+        let site = &site;
+        async move {
+            site.call("beside", true).await.expect("a working store");
+            session.also_do(site.world.effects("last"));
+            ((), session)
+        }
+    };
+    let limits = Limits::default();
+    let ran = site.store.transact(&limits, beside, |()| true).await;
+    ran.expect("a working store");
+    assert_eq!(site.world.done(), ["alone", "beside", "last"]);
+    let threads = site.world.threads.lock().expect(UNPOISONED);
+    let here = thread::current().id();
+    // The thread may still be busy with the second one when the last one comes.
+    let are_here = threads.iter().take(2).map(|thread| *thread == here);
+    assert_eq!(are_here.collect::<Vec<_>>(), [true, false]);
+}
+
+/// What a call does first is done before there is anything to be kept, and has no record.
+#[tokio::test]
+async fn an_event_does_first_what_it_can_do_again() {
+    for (name, is_event, has_state, expected) in [
+        ("first", true, false, false),
+        ("later", true, false, true),
+        ("first", false, false, true),
+        ("first", true, true, true),
+    ] {
+        let site = site(Durability::Batched);
+        let run = |mut session: Session| {
+            if is_event {
+                session.also_record(Vec::new());
+            }
+            if has_state {
+                session.get("key").expect("a working store");
+            }
+            session.also_do(site.world.effects(name));
+            ready(((), session))
+        };
+        let limits = Limits::default();
+        let ran = site.store.transact(&limits, run, |()| true).await;
+        ran.expect("a working store");
+        assert_eq!(site.world.done(), [name]);
+        let has_record = site.store.effects.has_done();
+        assert_eq!(has_record, expected, "{name} {is_event} {has_state}");
     }
 }

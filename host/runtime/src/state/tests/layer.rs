@@ -225,7 +225,12 @@ async fn what_fails_takes_all_that_stands_on_it() {
         let late = [(late, true), (late_reader, true), (before, true)];
         for (session, is_kept) in late {
             let changes = session.into_changes(is_kept).expect("it waits at least");
-            assert!(site.store.writer.hand_over(changes).is_err());
+            assert!(
+                site.store
+                    .writer
+                    .hand_over(changes, writer::Committer::Thread)
+                    .is_err()
+            );
         }
         // What was opened anew has only what was forced, and goes on.
         assert_eq!(site.get("a").await, Some(b"1".to_vec()));
@@ -332,7 +337,10 @@ async fn who_has_listed_keys_runs_again_where_one_was_made() {
             let mut other = Session::new(Some(Arc::clone(&others)), &limits);
             other.set("c", vec![]).expect("room");
             let changes = other.into_changes(true).expect("changes");
-            let handed_over = others.writer.hand_over(changes).expect("a working store");
+            let handed_over = others
+                .writer
+                .hand_over(changes, writer::Committer::Thread)
+                .expect("a working store");
             assert!(matches!(handed_over, HandedOver::Taken(_)));
         }
         session

@@ -239,6 +239,7 @@ mod tests {
 
     impl ChangeObserver for Nobody {
         fn note(&self, _: &FolderChange<'_>) {}
+        fn changed(&self, _: &Arc<str>) {}
         fn lost(&self) {}
     }
 

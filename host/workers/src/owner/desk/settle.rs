@@ -65,11 +65,10 @@ impl Desk {
             id,
             claim,
             worker,
-            outcome,
             orders: taken,
             desk: self.desk.clone(),
         };
-        tokio::spawn(given.run(*owner, address));
+        tokio::spawn(given.run(*owner, address, outcome));
     }
 
     pub(super) fn give_up(&mut self, id: CallId, why: NotRun) {
@@ -78,7 +77,7 @@ impl Desk {
             && let Stage::Waits(_, outcome) = call.stage
         {
             // Who gave it out may have gone.
-            drop(outcome.send(Err(why)));
+            drop(outcome.send(Ok(Err(why))));
         }
     }
 
@@ -122,7 +121,7 @@ impl Desk {
         self.ledger.distrust(Instant::now(), &address.0, &component);
         if call.n_refused >= MOST_REFUSED {
             // Who gave it out may have gone.
-            drop(outcome.send(Err(NotRun::Lost(why.to_owned()))));
+            drop(outcome.send(Ok(Err(NotRun::Lost(why.to_owned())))));
             return;
         }
         call.stage = Stage::Waits(owner, outcome);

@@ -2,6 +2,7 @@
 //! of it.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -12,9 +13,13 @@ use super::super::datasites_dir::{DatasitesDir, Known, known};
 use super::super::guard::Guard;
 use super::super::guest_path::GuestPath;
 use super::place::{StagedFile, StagingPlace};
-use super::plan::Plan;
+use super::plan::{Plan, Step};
 use super::{Ordering, Staging};
 use crate::state::Effects;
+
+/// What is done in next to no time, also if the files are copied.
+const MAX_QUICK_STEPS: usize = 8;
+const MAX_QUICK_BYTES: u64 = 1 << 20;
 
 /// What a call has changed, when it has ended.
 pub(in super::super) struct StagedWrites {
@@ -30,6 +35,8 @@ pub(in super::super) struct StagedWrites {
     /// What takes note that the app itself changes these files; none after a restart.
     guard: Option<Guard>,
     is_claimed: bool,
+    /// The file that was put in its place first, where it is to be forced to the disk.
+    first: Option<File>,
     /// It was said already that it cannot be put in place.
     is_reported: bool,
 }
@@ -88,6 +95,7 @@ impl StagedWrites {
             root: Arc::clone(root),
             guard: None,
             is_claimed: false,
+            first: None,
             is_reported: false,
         }
     }
@@ -129,6 +137,16 @@ impl StagedWrites {
             && self.plan.folders_to_find().into_iter().all(is_folder)
     }
 
+    /// Returns the path and the name of the staged file, if all it does is to put one in its place,
+    /// whatever was there, and no other call is about to change that.
+    fn one_file(&self) -> Option<(&str, &str)> {
+        let [Step::Put { path, file }] = &*self.plan.steps else {
+            return None;
+        };
+        let is_alone = !self.place.under_way().contains_key(path);
+        (is_alone && self.found.is_empty() && !self.is_stale).then_some((path, file))
+    }
+
     fn is_there(&self, path: &str, found: Option<&FileStamp>) -> bool {
         let path = GuestPath::of(path);
         match found {
@@ -153,7 +171,33 @@ impl Effects for StagedWrites {
         serde_json::to_vec(&self.plan).expect("all of it can be written as JSON")
     }
 
+    fn apply_first(&mut self) -> bool {
+        let Some((path, staged)) = self.one_file() else {
+            return false;
+        };
+        let mut first = None;
+        if self.place.is_forced {
+            first = self.place.open_file(staged, Open::TO_FORCE).ok();
+            if first.is_none() {
+                return false;
+            }
+        }
+        let (path, guard) = (GuestPath::of(path), self.guard.as_ref());
+        let put = self.place.put_first(&self.root, &path, staged, guard);
+        // Else it has its turn, and says what is wrong if there is anything.
+        if put.is_ok() {
+            self.first = first;
+            self.leave();
+        }
+        put.is_ok()
+    }
+
     fn force(&self) -> io::Result<()> {
+        if let Some(first) = &self.first {
+            first.sync_data()?;
+            self.force_applied(&mut HashSet::new());
+            return Ok(());
+        }
         for staged in &self.files {
             staged.open(Open::TO_FORCE)?.sync_data()?;
         }
@@ -161,6 +205,15 @@ impl Effects for StagedWrites {
             self.place.folder().force()?;
         }
         Ok(())
+    }
+
+    fn are_quick(&self) -> bool {
+        let bytes = |staged: &Arc<StagedFile>| {
+            let found = staged.look().ok();
+            found.map_or(u64::MAX, |found| found.bytes)
+        };
+        self.plan.steps.len() <= MAX_QUICK_STEPS
+            && self.files.iter().map(bytes).fold(0, u64::saturating_add) <= MAX_QUICK_BYTES
     }
 
     fn claim(&mut self) -> bool {
@@ -175,12 +228,13 @@ impl Effects for StagedWrites {
 
     fn apply(&mut self) -> bool {
         let paths: HashSet<GuestPath> = self.plan.paths().map(GuestPath::of).collect();
-        if let Some(guard) = &self.guard {
-            guard.begin_own(&paths);
-        }
+        let own = self
+            .guard
+            .as_ref()
+            .map(|guard| (guard, guard.own_writes(&paths)));
         let done = self.place.carry_out(&self.root, &self.plan);
-        if let Some(guard) = &self.guard {
-            guard.end_own(&paths);
+        if let Some((guard, own)) = own {
+            guard.end_own(own);
         }
         match done {
             Ok(()) => {

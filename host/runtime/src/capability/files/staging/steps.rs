@@ -8,6 +8,7 @@ use std::fs::File;
 use syft_system::{Create, Dir, Open, SetTimes, Stat, SystemError, copy, rights};
 
 use super::super::datasites_dir::{DatasitesDir, Known, known};
+use super::super::guard::Guard;
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_at;
 use super::place::StagingPlace;
@@ -39,6 +40,37 @@ impl StagingPlace {
                 Err(error) => self.give_up(step, &path, error),
             }
         }
+        failpoint::reach(failpoint::Step::Applied, "");
+        Ok(())
+    }
+
+    /// Puts a staged file into its place, by one rename and as few looks as there can be.
+    ///
+    /// # Errors
+    /// It cannot be done in this way. Nothing was changed.
+    pub(super) fn put_first(
+        &self,
+        root: &DatasitesDir,
+        path: &GuestPath,
+        staged: &str,
+        guard: Option<&Guard>,
+    ) -> Result<(), SystemError> {
+        let (folder, name) = root.open_parent(path)?;
+        if folder.hands_down_rights() {
+            return Err(SystemError::CrossesDevices);
+        }
+        failpoint::reach(failpoint::Step::Applying, &path.text());
+        let before = stamp_at(&folder, name)?;
+        let own = guard.and_then(|guard| guard.own_write(path, before));
+        // What is there, and no file of guests, stays.
+        let renamed = match before {
+            Some(_) => self.folder().name_own(staged, &folder, name),
+            None => self.folder().name_own_new(staged, &folder, name),
+        };
+        if let Some(own) = own {
+            own.end(stamp_at(&folder, name).ok().flatten());
+        }
+        renamed?;
         failpoint::reach(failpoint::Step::Applied, "");
         Ok(())
     }
