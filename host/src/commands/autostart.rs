@@ -63,7 +63,7 @@ pub(super) fn autostart(
         #[cfg(target_os = "macos")]
         AutostartBy::Launchd => login::agent(&start, &crate::config::user_library()?)?,
         #[cfg(windows)]
-        AutostartBy::Task => login::task(&start, config.apps.with_file_name("task.xml"))?,
+        AutostartBy::Task => login::task(&start, &config.apps.with_file_name("task.xml"))?,
         AutostartBy::Syftbox => script(&config, &start)?,
     };
     if args.print {

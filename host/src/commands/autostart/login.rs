@@ -1,8 +1,8 @@
 //! What starts the host at each login on macOS and Windows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use syft_system::service::{LAUNCHD_LABEL, LoginService, launchd_agent, windows_task};
+use syft_system::service::{self, LoginService};
 
 use super::starter::{Comment, Starter, marked};
 use super::{plain_path, plain_text};
@@ -10,13 +10,15 @@ use crate::config::StartCommand;
 use crate::error::CommandError;
 
 /// What the task scheduler knows the host by.
+#[cfg(any(test, windows))]
 const TASK: &str = "syft-host";
 
 /// Returns the agent that launchd starts for this user, whose library it is.
+#[cfg(any(test, target_os = "macos"))]
 pub(super) fn agent(start: &StartCommand, library: &Path) -> Result<Starter, CommandError> {
     let log = library.join("Logs/syft-host.log");
-    let text = with_service(start, &log, launchd_agent)?;
-    let path = library.join(format!("LaunchAgents/{LAUNCHD_LABEL}.plist"));
+    let text = with_service(start, &log, service::launchd_agent)?;
+    let path = library.join(format!("LaunchAgents/{}.plist", service::LAUNCHD_LABEL));
     Ok(Starter {
         text,
         mode: 0o644,
@@ -24,7 +26,10 @@ pub(super) fn agent(start: &StartCommand, library: &Path) -> Result<Starter, Com
             "Start it now and at each login:".to_owned(),
             format!("  launchctl bootstrap gui/$(id -u) \"{}\"", path.display()),
             "Stop it, and start it no more:".to_owned(),
-            format!("  launchctl bootout gui/$(id -u)/{LAUNCHD_LABEL}"),
+            format!(
+                "  launchctl bootout gui/$(id -u)/{}",
+                service::LAUNCHD_LABEL
+            ),
             format!("What it says: {}", log.display()),
         ],
         path,
@@ -32,7 +37,8 @@ pub(super) fn agent(start: &StartCommand, library: &Path) -> Result<Starter, Com
 }
 
 /// Returns the task that the task scheduler starts for this user. It has no variables to give.
-pub(super) fn task(start: &StartCommand, path: PathBuf) -> Result<Starter, CommandError> {
+#[cfg(any(test, windows))]
+pub(super) fn task(start: &StartCommand, path: &Path) -> Result<Starter, CommandError> {
     if let Some((name, value)) = start.environment.first() {
         let message = format!("the task scheduler gives no variables, and {name} is set here");
         return Err(CommandError::new(message).hint(format!(
@@ -40,7 +46,7 @@ pub(super) fn task(start: &StartCommand, path: PathBuf) -> Result<Starter, Comma
             plain_text(value)?
         )));
     }
-    let text = with_service(start, Path::new(""), windows_task)?;
+    let text = with_service(start, Path::new(""), service::windows_task)?;
     Ok(Starter {
         // The task scheduler reads UTF-16 alone.
         text: format!("\u{feff}{text}"),
@@ -56,7 +62,7 @@ pub(super) fn task(start: &StartCommand, path: PathBuf) -> Result<Starter, Comma
             format!("  schtasks /End /TN {TASK}"),
             format!("  schtasks /Delete /TN {TASK}"),
         ],
-        path,
+        path: path.to_owned(),
     })
 }
 
@@ -90,7 +96,7 @@ mod tests {
     fn start(environment: &[(&str, &str)]) -> StartCommand {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         StartCommand {
-            program: PathBuf::from("/opt/a b/syft-host"),
+            program: Path::new("/opt/a b/syft-host").to_owned(),
             arguments: vec!["--email".to_owned(), "a&b@example.org".to_owned()],
             environment: environment.iter().map(owned).collect(),
         }
@@ -117,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_task_has_no_variables_to_give() {
-        let path = PathBuf::from("task.xml");
-        let written = task(&start(&[]), path.clone()).expect("a task");
+        let path = Path::new("task.xml");
+        let written = task(&start(&[]), path).expect("a task");
         assert!(
             written
                 .text
