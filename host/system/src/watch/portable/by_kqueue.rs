@@ -86,6 +86,7 @@ impl Reading {
             }
         }
         tracing::error!("no longer watching, only scanning");
+        table().lost();
     }
 
     fn obey(&mut self) {
