@@ -360,7 +360,7 @@ fn damaged(site: &Site) -> Vec<(&'static str, &'static str)> {
         ("loop", "is a symbolic link"),
         ("folder", "is a folder"),
         ("fifo", "is no regular file"),
-        ("socket", "cannot be read"),
+        ("socket", "is no regular file"),
         ("empty", "is empty"),
         ("blank", "no rule of"),
         ("comment", "no rule of"),
@@ -491,7 +491,7 @@ fn says_where_it_looked_in_vain() {
         assert!(stderr.starts_with(&begin), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
     };
-    check("No such file");
+    check("there is nothing of this name");
     fs::write(site.datasites(), "").unwrap();
-    check("ot a directory");
+    check("it is no folder");
 }

@@ -93,6 +93,18 @@ fn a_machine_that_is_well_can_serve() {
     assert_eq!(everything(&site), before, "it changes nothing");
 }
 
+/// Whoever runs the tests with the feature tries the other way to files.
+#[test]
+fn a_program_with_the_portable_way_to_files_says_so() {
+    let site = Site::new();
+    let found = Examined::of(&site);
+    if cfg!(feature = "portable") {
+        found.expect("system", "warning", "the portable way to files");
+    } else {
+        assert!(found.about("system").is_empty(), "{:#?}", found.findings);
+    }
+}
+
 #[test]
 fn what_keeps_apps_from_being_served_is_an_error() {
     let site = Site::new();

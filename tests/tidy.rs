@@ -17,6 +17,7 @@ use crate::support::guests::repository;
 /// All that the program is made of.
 const CRATES_OF_THE_HOST: &[&str] = &[
     "host/protocol/src",
+    "host/system/src",
     "host/manifest/src",
     "host/package/src",
     "host/runtime/src",
@@ -46,8 +47,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "wit.rs",
         ],
     ),
-    // And inotify and sd_notify, which end so. The latter reads its one variable of the
-    // environment by itself.
+    // What the system is asked for stands in `host/system`.
     (
         HOST,
         &[
@@ -57,11 +57,36 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "sd_notify::",
             "fs::inotify",
         ],
+        &[],
+    ),
+    (
         &[
-            "source_watch.rs",
-            "supervisor/change_hint.rs",
-            "supervisor/systemd.rs",
-            "inotify.rs",
+            "host/src",
+            "host/manifest/src",
+            "host/package/src",
+            "host/runtime/src",
+            "host/server/src",
+            "host/workers/src",
+        ],
+        &[
+            "rustix",
+            "cap_std::",
+            "cap_fs_ext::",
+            "std::os::",
+            "libc::",
+            "windows_sys",
+            "\"/proc",
+            "\"/sys/",
+            "signal::unix",
+        ],
+        // Their tests make links, FIFOs and files that others may read.
+        &[
+            "accounts/tests.rs",
+            "published.rs",
+            "tree/shared_folder.rs",
+            "tree/wake.rs",
+            "trust/did.rs",
+            "trust/tests.rs",
         ],
     ),
     // Strangers' components are compiled in a process that is there for it.
@@ -85,7 +110,6 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "python_app/one_module/tests.rs",
         ],
     ),
-    (HOST, &["sd_notify::"], &["supervisor/systemd.rs"]),
     // Whoever speaks to others does it by what was allowed and checked.
     (
         HOST,
@@ -114,18 +138,6 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     ),
     (HOST, &["redb::"], &["state.rs", "state/"]),
     (HOST, &["serde_saphyr::"], &["subscriptions.rs"]),
-    (
-        HOST,
-        &["cap_std::", "cap_fs_ext::"],
-        &[
-            "tree.rs",
-            "tree/",
-            "client/mailbox.rs",
-            "courier/tree_box.rs",
-            "encryption/documents.rs",
-            "published.rs",
-        ],
-    ),
     (HOST, &["clap::"], &["main.rs", "commands.rs", "commands/"]),
     (
         HOST,
@@ -176,9 +188,9 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     (HOST, &["crate::commands"], &["main.rs"]),
     (HOST, &["unsafe {"], &["sandbox/cache.rs"]),
     (
-        &["host/package/src"],
-        &["cap_std::", "cap_fs_ext::"],
-        &["trust/did.rs", "catalog/publish_dir.rs"],
+        &["host/system/src"],
+        &["unsafe {"],
+        &["machine.rs", "windows.rs"],
     ),
     (
         &["host/package/src"],
@@ -187,11 +199,6 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     ),
     // Many of them pin keys at a time there.
     (&["host/package/src"], &["std::thread"], &["trust/tests.rs"]),
-    (
-        &["host/manifest/src"],
-        &["cap_std::", "cap_fs_ext::"],
-        &["nofollow_dir.rs"],
-    ),
     (
         &["host/manifest/src"],
         &[

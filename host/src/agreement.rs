@@ -4,13 +4,12 @@
 //! Why: docs/decisions/47-nothing-of-an-author-runs-natively.md
 
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use syft_manifest::Digest;
-use syft_manifest::private_dir;
 use syft_manifest::sanitize::plain;
+use syft_system::{Dir, FileId, private};
 
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -94,8 +93,8 @@ impl Agreement<'_> {
             match (ui.ask(question)?.as_str(), lasting) {
                 ("y" | "yes", _) => return Ok(()),
                 ("a" | "always", Some(path)) => {
-                    private_dir::make_folder(self.agreements)?;
-                    private_dir::write(path, folder.as_os_str().as_encoded_bytes())?;
+                    private::make_folder(self.agreements)?;
+                    private::write(path, folder.as_os_str().as_encoded_bytes())?;
                     return Ok(());
                 }
                 ("n" | "no" | "", _) => {
@@ -111,27 +110,22 @@ impl Agreement<'_> {
     /// folder that others can change.
     fn lasting(&self, folder: &Path) -> Result<Option<PathBuf>, CommandError> {
         let metadata = fs::metadata(folder)?;
-        let name = Digest::of(identity(folder, &metadata).as_bytes());
-        Ok(is_of_the_user(&metadata).then(|| self.agreements.join(name.as_str())))
+        let id = Dir::open_ambient(folder)?.look_at_itself()?.id;
+        let name = Digest::of(identity(folder, &metadata, id).as_bytes());
+        let may_last = private::is_ours_or_of_our_group(folder)?;
+        Ok(may_last.then(|| self.agreements.join(name.as_str())))
     }
 }
 
 /// Another folder that comes to lie at the same place is another one.
-fn identity(folder: &Path, metadata: &Metadata) -> String {
+fn identity(folder: &Path, metadata: &Metadata, id: FileId) -> String {
     let made = metadata.created().ok();
     let made = made.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     format!(
         "{:?} {} {} {:?}",
         folder.as_os_str().as_encoded_bytes(),
-        metadata.dev(),
-        metadata.ino(),
+        id.device,
+        id.file,
         made
     )
-}
-
-/// Tells whether a folder is of this user, and nobody else but their own group can write to it.
-fn is_of_the_user(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.mode() & 0o002 == 0
-        && (metadata.mode() & 0o020 == 0 || metadata.gid() == rustix::process::getegid().as_raw())
 }

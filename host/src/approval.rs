@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::quoted;
@@ -11,6 +10,7 @@ use syft_manifest::{
     VariableName, WantedRules, WantedSecret,
 };
 use syft_protocol::grant::PathPattern;
+use syft_system::private;
 
 use crate::error::CommandError;
 use crate::layout::one_line;
@@ -129,10 +129,7 @@ impl Approvals {
     }
 
     fn add(&self, digest: &str, name: &str) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
+        private::make_folders(&self.folder)?;
         fs::write(self.folder.join(digest), name)
     }
 }

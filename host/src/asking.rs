@@ -6,12 +6,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use syft_manifest::{Digest, private_dir};
+use syft_manifest::Digest;
+use syft_system::{lock, private};
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
@@ -64,11 +63,9 @@ impl Asking {
             path: path.clone(),
             error,
         };
-        private_dir::make_folder(folder).map_err(wrong)?;
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.mode(0o600).open(&path).map_err(wrong)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        private::make_folder(folder).map_err(wrong)?;
+        let mut file = lock::open(&path).map_err(wrong)?;
+        if file.try_lock().is_err() {
             return Ok(Self {
                 path,
                 _held: None,

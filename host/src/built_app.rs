@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use syft_manifest::{Diagnostic, FILE_NAME, Limits, Manifest, private_dir, section};
+use syft_manifest::{Diagnostic, FILE_NAME, Limits, Manifest, section};
+use syft_system::private;
 
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -42,7 +43,7 @@ pub(crate) fn of_component(ui: Ui, path: &Path) -> Result<BuiltApp, CommandError
     };
     let limit = Limits::default().component_bytes;
     let wrong = |error: CommandError| error.about(format!("read {shown}"));
-    let component = private_dir::read(path, limit).map_err(|error| wrong(error.into()))?;
+    let component = private::read(path, limit).map_err(|error| wrong(error.into()))?;
     let component = component.unwrap_or_default();
     let component = section::embed(&component, &manifest.to_section());
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -67,7 +68,7 @@ pub(crate) fn read_manifest(
     let path = folder.join(FILE_NAME);
     let shown = path.display().to_string();
     let describe = |error: &dyn fmt::Display| CommandError::new(format!("read {shown}: {error}"));
-    let read = private_dir::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
+    let read = private::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
     let Some(bytes) = read else {
         return Ok(None);
     };

@@ -16,6 +16,9 @@ use std::time::Duration;
 use syft_manifest::units::{parse_long_time, parse_size};
 use syft_protocol::address::{AppName, Datasite};
 
+#[cfg(target_os = "macos")]
+pub use homes::user_library;
+#[cfg(target_os = "linux")]
 pub use homes::user_units;
 pub use loopback_address::LoopbackAddress;
 pub use start::StartCommand;

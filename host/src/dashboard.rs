@@ -28,9 +28,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::serve::Listener;
 use axum::{Router, middleware};
-use syft_manifest::private_dir;
 use syft_protocol::address::AppName;
 use syft_server::shutdown::Shutdown;
+use syft_system::private;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{self, MissedTickBehavior};
 
@@ -113,8 +113,8 @@ impl Dashboard {
             shutdown: shutdown.clone(),
         });
         let token_file = config.serving.join(TOKEN_FILE);
-        private_dir::make_folder(&config.serving)?;
-        private_dir::write(&token_file, shared.authenticator.token().as_bytes())?;
+        private::make_folder(&config.serving)?;
+        private::write(&token_file, shared.authenticator.token().as_bytes())?;
         tokio::spawn(watch(Arc::clone(&shared)));
         tokio::spawn(sample(Arc::clone(&shared)));
         tokio::spawn(serve(listener, router(&shared), shutdown));

@@ -2,9 +2,12 @@
 
 mod client;
 mod clock;
+#[cfg(target_os = "linux")]
 mod kernel;
+mod machine;
 mod places;
 mod serving;
+#[cfg(target_os = "linux")]
 mod systemd;
 mod toolchain;
 mod workers;
@@ -78,20 +81,36 @@ pub(crate) fn examine(overrides: &Overrides) -> Vec<Finding> {
             findings.push(settings());
             findings.extend(places::examine(&config));
             findings.extend(serving::examine(&config));
-            findings.extend(systemd::examine(overrides));
+            findings.extend(service(overrides));
             findings.extend(client::examine(&config));
             findings.extend(workers::examine());
             findings.extend(clock::examine(Some(&config)));
         }
         Err(error) => {
             findings.push(Finding::of_error("owner", &error));
-            findings.extend(systemd::examine(overrides));
+            findings.extend(service(overrides));
             findings.extend(clock::examine(None));
         }
     }
-    findings.extend(kernel::examine());
+    #[cfg(target_os = "linux")]
+    findings.extend(kernel::inotify());
+    findings.extend(machine::examine());
+    #[cfg(target_os = "linux")]
+    findings.extend(kernel::features());
     findings.extend(toolchain::examine(overrides));
     findings
+}
+
+/// Tells what starts the host at login.
+#[cfg(target_os = "linux")]
+fn service(overrides: &Overrides) -> Vec<Finding> {
+    systemd::examine(overrides)
+}
+
+/// Tells what starts the host at login.
+#[cfg(not(target_os = "linux"))]
+fn service(_: &Overrides) -> Vec<Finding> {
+    Vec::new()
 }
 
 /// Tells how the owner wants apps to be served.

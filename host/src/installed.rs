@@ -14,8 +14,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::AppName;
+use syft_system::lock::{self, Lock};
+use syft_system::private;
 use thiserror::Error;
 
 pub use components::Components;
@@ -76,7 +77,7 @@ impl InstalledRecords {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        private_dir::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -92,16 +93,16 @@ impl InstalledRecords {
     /// # Errors
     /// The folder cannot be listed.
     pub(crate) fn stamp(&self) -> Result<u64, InstalledError> {
-        private_dir::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
+        private::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
     }
 
     /// Waits until nobody else changes what is installed.
     ///
     /// # Errors
     /// The lock cannot be had.
-    pub(crate) fn lock(&self) -> Result<FolderLock, InstalledError> {
+    pub(crate) fn lock(&self) -> Result<Lock, InstalledError> {
         let path = self.folder.join("lock");
-        private_dir::lock(&path).map_err(|error| InstalledError::io(&path, error))
+        lock::wait_for(&path).map_err(|error| InstalledError::io(&path, error))
     }
 
     /// Returns the apps that have a record, by name. Whether it can be read is another
@@ -132,7 +133,7 @@ impl InstalledRecords {
     /// There is a record, and it cannot be read.
     pub fn get(&self, name: &AppName) -> Result<Option<Installed>, InstalledError> {
         let path = self.path(name);
-        let json = private_dir::read(&path, MAX_BYTES);
+        let json = private::read(&path, MAX_BYTES);
         let Some(json) = json.map_err(|error| InstalledError::io(&path, error))? else {
             return Ok(None);
         };
@@ -158,7 +159,7 @@ impl InstalledRecords {
         let write = || -> io::Result<()> {
             let mut json = serde_json::to_vec_pretty(installed)?;
             json.push(b'\n');
-            private_dir::write(&path, &json)
+            private::write(&path, &json)
         };
         write().map_err(|error| InstalledError::io(&path, error))
     }

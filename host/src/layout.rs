@@ -5,10 +5,8 @@
 //! lines begin. So every line is broken here: one of ours goes on further in, and each
 //! line of a stranger's text begins with a mark.
 
-use std::os::fd::AsFd;
-
-use rustix::termios::tcgetwinsize;
 use syft_manifest::sanitize::{QUOTE_MARK, plain};
+use syft_system::terminal::{AsTerminal, columns};
 
 /// How far in a line of ours goes on.
 const FURTHER_IN: usize = 4;
@@ -29,10 +27,10 @@ pub fn one_line(line: &str) -> String {
 
 /// Returns how wide the lines are that a stream shows: as `COLUMNS` says, else as the
 /// terminal does.
-pub fn width(stream: impl AsFd) -> Option<usize> {
+pub fn width(stream: impl AsTerminal) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok();
     let said = said.and_then(|columns| columns.trim().parse().ok());
-    let found = || tcgetwinsize(stream).ok().map(|size| size.ws_col.into());
+    let found = || columns(&stream);
     said.or_else(found).filter(|width| *width > 0)
 }
 

@@ -1,21 +1,15 @@
 //! How many files may be open at a time, and how many calls of an app fit within that.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use syft_manifest::{Files, Grants, Limits};
+use syft_system::process::{open_files, raise_open_files};
 
 /// Raises how many files may be open to as many as wanted, and returns how many may. Many systems
 /// give a program 1,024 unless it asks for more, and calls with open files would use them up.
 pub(crate) fn allow_open_files(wanted: u64) -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(wanted).min(wanted);
-    if limit.current.is_some_and(|current| current < most) {
-        limit.current = Some(most);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!("no more files can be open at a time: {error}");
-        }
+    if let Err(error) = raise_open_files(wanted) {
+        tracing::warn!("no more files can be open at a time: {error}");
     }
-    getrlimit(Resource::Nofile).current.unwrap_or(wanted)
+    open_files().unwrap_or(wanted)
 }
 
 /// Lowers the concurrency of an app that may open files to what this number of open files

@@ -9,8 +9,9 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use syft_manifest::{Digest, Limits, private_dir};
+use syft_manifest::{Digest, Limits};
 use syft_protocol::address::{AppName, Datasite};
+use syft_system::private;
 
 use crate::config::Config;
 use crate::error::CommandError;
@@ -47,7 +48,7 @@ pub struct Replayed {
 /// It cannot be read, or is none.
 pub fn read(path: &Path) -> Result<Recording, CommandError> {
     let shown = path.display();
-    let read = private_dir::read(path, MAX_FILE_BYTES as u64);
+    let read = private::read(path, MAX_FILE_BYTES as u64);
     let read = read.map_err(|error| CommandError::new(format!("read {shown}: {error}")))?;
     let json = read.ok_or_else(|| CommandError::new(format!("{shown} is not there")))?;
     Recording::from_json(&json)

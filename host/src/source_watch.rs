@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::Context;
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use syft_system::watch::{Depth, PathChangeKind, PathWatch};
 use tokio::sync::Notify;
 use tokio::time;
 
@@ -59,7 +59,7 @@ pub(crate) enum Sources {
 
 /// Watches the sources of an app until it is dropped.
 pub(crate) struct SourceWatch {
-    watcher: Mutex<RecommendedWatcher>,
+    watch: Mutex<PathWatch>,
     sources: Mutex<Sources>,
     /// Folders of the host, which may lie among the sources.
     excluded: Vec<PathBuf>,
@@ -81,18 +81,14 @@ impl SourceWatch {
     pub(crate) fn new(sources: Sources, excluded: Vec<PathBuf>) -> Result<Self, CommandError> {
         let noted = Arc::new(Noted::default());
         let notes = Arc::clone(&noted);
-        let note = move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event
-                && is_change(event.kind)
-            {
-                notes.add(event.paths);
+        let watch = PathWatch::new(move |change| {
+            if is_change(change.what) {
+                notes.add(change.paths);
             }
-        };
-        let config = Config::default().with_follow_symlinks(false);
-        let watcher = RecommendedWatcher::new(note, config)
-            .context("start to watch (see fs.inotify.max_user_instances)")?;
+        })
+        .context("start to watch (see fs.inotify.max_user_instances)")?;
         let watch = Self {
-            watcher: Mutex::new(watcher),
+            watch: Mutex::new(watch),
             sources: Mutex::new(sources.whole()?),
             excluded,
             noted,
@@ -129,14 +125,13 @@ impl SourceWatch {
                 folders.extend(files.iter().map(|file| parent(&folder.join(file))));
             }
         }
-        let mut watcher = lock(&self.watcher);
+        let mut watch = lock(&self.watch);
         for folder in folders {
             // One that is watched already stays so; one that was made anew has to be told.
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+            match watch.add(&folder, Depth::Folder) {
                 Ok(()) => {}
                 // It is gone again.
-                Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
-                Err(error) if is_gone(&error) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     let error = CommandError::from(error);
                     return Err(error
@@ -268,12 +263,11 @@ impl Sources {
     }
 }
 
-fn is_change(kind: EventKind) -> bool {
-    match kind {
+fn is_change(what: PathChangeKind) -> bool {
+    match what {
         // Reading is none, not even by ourselves.
-        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-        EventKind::Modify(ModifyKind::Metadata(_)) => false,
-        _ => true,
+        PathChangeKind::Closed | PathChangeKind::Changed => true,
+        PathChangeKind::Read | PathChangeKind::Touched | PathChangeKind::Lost => false,
     }
 }
 
@@ -344,13 +338,6 @@ fn has_modules(folder: &Path) -> bool {
     };
     let mut names = entries.flatten().map(|entry| entry.file_name());
     names.any(|name| Path::new(&name).extension().is_some_and(|end| end == "py"))
-}
-
-fn is_gone(error: &notify::Error) -> bool {
-    match &error.kind {
-        ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
 }
 
 fn parent(file: &Path) -> PathBuf {

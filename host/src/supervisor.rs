@@ -10,7 +10,6 @@ mod change_hint;
 mod desired_release;
 mod live_settings;
 mod status;
-mod systemd;
 mod updates;
 
 use std::collections::{HashMap, HashSet};
@@ -23,7 +22,8 @@ use anyhow::Context;
 use syft_manifest::clock::now;
 use syft_package::trust::TrustStore;
 use syft_protocol::address::AppName;
-use tokio::signal::unix::{SignalKind, signal};
+use syft_system::service_manager::{self, ServiceState};
+use syft_system::signals::ReloadSignal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -200,7 +200,7 @@ impl Supervisor {
         mut shutdown: Shutdown,
         mut report: impl FnMut(&SupervisorEvent),
     ) -> Result<(), CommandError> {
-        let mut hangup = signal(SignalKind::hangup())?;
+        let mut reload = ReloadSignal::listen()?;
         let hint = ChangeHint::new(self.records.folder())
             .inspect_err(|error| tracing::warn!("not watching, only looking: {error:#}"))
             .ok();
@@ -212,7 +212,7 @@ impl Supervisor {
                 () = shutdown.requested() => break,
                 _ = looks.tick() => self.look(&mut report).await,
                 () = changed(hint.as_ref()) => self.look(&mut report).await,
-                _ = hangup.recv() => self.reload(&mut report).await,
+                () = reload.next() => self.reload(&mut report).await,
                 Some(first) = self.reports.recv() => self.take_all(first, &mut report),
                 () = &mut ready, if self.reported.is_none() => {
                     self.untried = Some(HashSet::new());
@@ -225,7 +225,7 @@ impl Supervisor {
     }
 
     async fn finish(mut self, mut shutdown: Shutdown) {
-        systemd::stopping();
+        service_manager::tell(ServiceState::Stopping);
         self.stop.stop();
         let tasks: Vec<_> = self.apps.drain().map(|(_, handle)| handle.task).collect();
         let mut end = pin!(async {
@@ -251,14 +251,14 @@ impl Supervisor {
     /// Looks at the records, and tries again at once what could not be served.
     async fn reload(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         tracing::info!("looking at what is installed");
-        systemd::reloading();
+        service_manager::tell(ServiceState::Reloading);
         self.context.reload_settings();
         self.seen = None;
         self.look(report).await;
         for handle in self.apps.values() {
             handle.desired.send_modify(|_| {});
         }
-        systemd::ready();
+        service_manager::tell(ServiceState::Ready);
     }
 
     /// Looks at all records, and passes the desired release to each task.
@@ -446,14 +446,15 @@ impl Supervisor {
         let (n_serving, n_failed) = self.status.counts();
         let before = self.reported.replace((n_serving, n_failed));
         if before != self.reported {
-            systemd::status(n_serving, n_failed);
+            let words = format!("{n_serving} apps are served, {n_failed} cannot be");
+            service_manager::tell(ServiceState::Says(&words));
         }
         if before.is_none() {
             report(&SupervisorEvent::Ready {
                 n_serving,
                 n_failed,
             });
-            systemd::ready();
+            service_manager::tell(ServiceState::Ready);
         }
     }
 }

@@ -1,12 +1,10 @@
 //! The only place that prints. Results go to stdout, everything else to stderr.
 
-use std::fs::File;
-use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::Value;
 use syft_manifest::sanitize::{plain, plain_json};
+use syft_system::terminal::HiddenInput;
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, ReaderGone};
@@ -123,15 +121,13 @@ impl Ui {
     /// Nobody can be asked any more.
     pub fn ask_secret(self, question: &str) -> io::Result<Zeroizing<String>> {
         let mut stderr = io::stderr().lock();
-        // Standard input of the library has a buffer, which nobody would clear.
-        let terminal = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let mut line = Zeroizing::new([0; MAX_LINE]);
         let read = {
             // Before the question, which a fast answer may follow.
-            let _hidden = Hidden::new(&terminal)?;
+            let mut hidden = HiddenInput::begin()?;
             write!(stderr, "{question} ")?;
             stderr.flush()?;
-            (&terminal).read(&mut *line)
+            hidden.read(&mut *line)
         };
         // The user's own new line was not shown either.
         writeln!(stderr)?;
@@ -159,29 +155,6 @@ impl Ui {
 fn in_lines(message: &str) -> String {
     let lines: Vec<&str> = message.trim_end().lines().collect();
     lines.join("\n  ")
-}
-
-/// A terminal that does not show what is typed, until it is dropped.
-struct Hidden<'a> {
-    terminal: &'a File,
-    before: Termios,
-}
-
-impl<'a> Hidden<'a> {
-    fn new(terminal: &'a File) -> io::Result<Self> {
-        let before = tcgetattr(terminal)?;
-        let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
-        // What was typed before the question is no answer to it.
-        tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl Drop for Hidden<'_> {
-    fn drop(&mut self) {
-        tcsetattr(self.terminal, OptionalActions::Now, &self.before).ok();
-    }
 }
 
 fn print(bytes: &[u8], end: &[u8]) -> io::Result<()> {

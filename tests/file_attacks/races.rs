@@ -125,11 +125,11 @@ fn a_file_swapped_with_a_symlink_gives_no_secret() {
         &attack,
         "public/race",
         &steps,
-        &["\"plain\"", "it is a Symlink"],
+        &["\"plain\"", "it is a symbolic link"],
     );
     assert!(outcomes.contains("\"plain\""), "never the file: {outcomes}");
     assert!(
-        log(&attack).contains("it is a Symlink"),
+        log(&attack).contains("it is a symbolic link"),
         "never the link: {outcomes}"
     );
     check_outside(&attack);

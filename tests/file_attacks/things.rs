@@ -210,6 +210,6 @@ fn what_is_no_file_looks_the_same_to_each_operation() {
         let line = |line: &serde_json::Value| line.to_string().contains(what);
         attack.host.wait_for_log(what, line);
     };
-    says("it is a Symlink");
+    says("it is a symbolic link");
     says("it has several hard links");
 }

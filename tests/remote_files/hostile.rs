@@ -3,8 +3,8 @@
 
 use syft_runtime::remote::OwnerSide;
 use syft_runtime::wire::{
-    Ask, CallEnd, CallTaken, FileCall, FileEffect, FileId, FileMoment, FileNote, FileReply,
-    FileWant, HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, WireAnswer,
+    Ask, CallEnd, CallTaken, FileCall, FileEffect, FileMoment, FileNote, FileReply, FileWant,
+    HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, WireAnswer, WireFileId,
 };
 
 use super::twins::{Asks, Twins};
@@ -62,7 +62,7 @@ fn put(path: &str, blob: u32, bytes: u64) -> FileEffect {
     }
 }
 
-const FILE: FileId = FileId {
+const FILE: WireFileId = WireFileId {
     inode: 1,
     born: (0, 0),
 };

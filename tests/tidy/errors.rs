@@ -220,7 +220,12 @@ fn exit_codes_are_those_of_the_program() {
 #[test]
 fn what_the_host_says_is_in_its_source() {
     let mut sources = String::new();
-    for folder in ["host/src", "host/runtime/src", "host/server/src"] {
+    for folder in [
+        "host/src",
+        "host/runtime/src",
+        "host/server/src",
+        "host/system/src",
+    ] {
         for file in super::rust_files(&repository().join(folder)) {
             sources += &fs::read_to_string(file).unwrap();
         }

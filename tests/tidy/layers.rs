@@ -42,7 +42,6 @@ const LAYERED: &[Layered] = &[
         layers: &[
             &[
                 "encryption",
-                "inotify",
                 "journal",
                 "private_folder",
                 "published",

@@ -242,6 +242,10 @@ fn a_file_is_delivered_when_it_is_whole() {
 /// Empty files are delivered when they have rested, so those that are delivered at once come
 /// before them.
 #[test]
+#[cfg_attr(
+    feature = "portable",
+    ignore = "Linux alone says that a file was closed; elsewhere it rests first"
+)]
 fn a_file_that_was_closed_is_delivered_at_once() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();

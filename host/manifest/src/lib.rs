@@ -7,7 +7,6 @@
 //! - [`VariableName`], [`SecretValue`]: names of variables, and what they hold that nothing shows
 //! - [`worlds`]: the names of the interfaces of apps
 //! - [`Digest`], [`units`], [`sanitize`]: names of bytes, amounts, and foreign text for terminals
-//! - [`private_dir`], [`nofollow_dir`]: folders of ours, and folders that strangers write into
 //! - [`clock`], [`time_zone`]: what time it is, here and elsewhere
 
 pub mod clock;
@@ -17,9 +16,7 @@ mod grants;
 mod ip_scope;
 mod limits;
 mod manifest;
-pub mod nofollow_dir;
 mod origin;
-pub mod private_dir;
 pub mod sanitize;
 mod secret_value;
 pub mod time_zone;

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+use syft_system::SetTimes;
 
 use crate::scratch::{self, is_unfinished};
 
@@ -36,16 +36,8 @@ pub struct CacheEntry {
 
 /// Notes that a file is used now.
 pub fn touch(path: &Path) {
-    let time = |nanoseconds| Timespec {
-        tv_sec: 0,
-        tv_nsec: nanoseconds,
-    };
-    let times = Timestamps {
-        last_access: time(UTIME_OMIT),
-        last_modification: time(UTIME_NOW),
-    };
     // It may be gone, or on a disk that is full: then it counts as not used.
-    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).ok();
+    SetTimes::USED_NOW.set_at(path).ok();
 }
 
 /// Deletes what is beyond the bounds, and what those left who were killed.

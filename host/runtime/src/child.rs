@@ -1,32 +1,27 @@
 //! Starts other programs, and is the only place that does.
 //!
 //! A child has no environment, no standard input and no folder but what it is given here. It
-//! has limits and a deadline. Between it and us stands a supervisor, a process of our own
-//! executable: whatever the child starts, in whatever group or session, is ended with it, and
-//! so it is when this process is gone.
+//! has limits and a deadline. On Unix a supervisor stands between it and us, a process of our own
+//! executable; on Windows it is in a job: whatever the child starts is ended with it, and so it is
+//! when this process is gone.
 
 mod capture;
 mod end;
 mod enter;
 mod limits;
-mod supervisor;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, ErrorKind};
-use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use syft_system::process::{Leashed, command_of_ours};
 
 pub use end::{End, Ended};
 pub use enter::{Job, enter};
-pub use limits::ChildLimits;
+pub use syft_system::process::ProcessLimits as ChildLimits;
 
 use crate::scratch::Scratch;
 use capture::{Capture, Keep};
@@ -37,8 +32,8 @@ const STDOUT_BYTES: usize = 16 << 20;
 /// The last bytes that are kept of what a child writes to its standard error.
 const STDERR_BYTES: usize = 256 << 10;
 
-/// A supervisor that has not ended all that it watches within this time is ended itself.
-const GRACE: Duration = Duration::from_secs(10);
+/// What this program and its children are called.
+const NAME: &str = "syft-host";
 
 /// What starts children: an executable whose `main` calls [`enter`].
 static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
@@ -170,26 +165,16 @@ impl<'a> Child<'a> {
             }
         };
         let latest = Instant::now() + deadline;
-        let (leash, theirs) = UnixStream::pair()?;
-        let mut command = self.command(&folder)?;
-        command.stdin(OwnedFd::from(theirs));
-        let mut supervisor = Supervisor {
-            process: command.spawn()?,
-            leash,
-        };
-        // It holds the other end of the leash, which is to close when the supervisor ends.
-        drop(command);
-        let out = supervisor.process.stdout.take().map(|pipe| {
-            let leash = supervisor.leash.try_clone();
-            Capture::start(pipe, Keep::First(self.stdout_bytes), leash.ok())
+        let mut child = Leashed::start(self.command(&folder)?, &self.limits)?;
+        let out = child.take_stdout().map(|pipe| {
+            let leash = child.leash().ok();
+            Capture::start(pipe, Keep::First(self.stdout_bytes), leash)
         });
-        let err = supervisor
-            .process
-            .stderr
-            .take()
-            .map(|pipe| Capture::start(pipe, Keep::Last(STDERR_BYTES), None));
-        let end = supervisor.wait(latest, deadline)?;
-        drop(supervisor);
+        let err = child.take_stderr();
+        let err = err.map(|pipe| Capture::start(pipe, Keep::Last(STDERR_BYTES), None));
+        let end = child.wait(latest)?;
+        let end = end.map_or(End::TooLate(deadline), End::from);
+        drop(child);
         let out = out.map(Capture::finish).unwrap_or_default();
         let err = err.map(Capture::finish).unwrap_or_default();
         Ok(Ended {
@@ -207,10 +192,9 @@ impl<'a> Child<'a> {
         let launcher = LAUNCHER
             .get()
             .ok_or_else(|| io::Error::other("only `syft-host` itself starts other programs"))?;
-        let mut command = Command::new(launcher);
+        let mut command = command_of_ours(launcher, NAME);
         command
-            .arg0("syft-host")
-            .args(enter::supervised(&self.limits, self.kind))
+            .args(enter::first_arguments(&self.limits, self.kind))
             .arg(&self.name)
             .args(&self.arguments)
             .env_clear()
@@ -221,55 +205,7 @@ impl<'a> Child<'a> {
                 Stdio::inherit()
             } else {
                 Stdio::piped()
-            })
-            // A signal from the terminal is for us, and ends it by our end.
-            .process_group(0);
+            });
         Ok(command)
-    }
-}
-
-/// The process between us and a child. It ends all that it started once it is dropped.
-struct Supervisor {
-    process: process::Child,
-    /// As long as this is open, the child may live.
-    leash: UnixStream,
-}
-
-impl Supervisor {
-    /// Waits until it says how its child ended.
-    fn wait(&mut self, latest: Instant, deadline: Duration) -> io::Result<End> {
-        let left = latest.saturating_duration_since(Instant::now());
-        // No time at all would be no limit.
-        let left = left.max(Duration::from_millis(1));
-        self.leash.set_read_timeout(Some(left))?;
-        let mut line = String::new();
-        match BufReader::new(&self.leash).read_line(&mut line) {
-            Ok(_) => End::from_report(&line)
-                .ok_or_else(|| io::Error::other("the supervisor of a child process was ended")),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(End::TooLate(deadline)),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn is_gone_within(&mut self, time: Duration) -> bool {
-        let latest = Instant::now() + time;
-        // It ends within milliseconds, but for what the kernel itself holds.
-        while matches!(self.process.try_wait(), Ok(None)) {
-            if Instant::now() > latest {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        true
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        self.leash.shutdown(Shutdown::Write).ok();
-        if !self.is_gone_within(GRACE) {
-            kill_process_group(Pid::from_child(&self.process), Signal::KILL).ok();
-            self.process.wait().ok();
-        }
     }
 }

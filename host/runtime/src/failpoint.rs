@@ -51,8 +51,6 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use rustix::process::{Signal, getpid, kill_process};
-
     use super::Step;
 
     static ARMED: OnceLock<Failpoint> = OnceLock::new();
@@ -128,13 +126,7 @@ mod armed {
         match armed.end {
             _ if !is_due => {}
             End::Panic => panic!("failpoint"),
-            End::Kill => {
-                // As from outside: nothing of ours runs after it.
-                kill_process(getpid(), Signal::KILL).expect("kill ourselves");
-                loop {
-                    std::thread::park();
-                }
-            }
+            End::Kill => syft_system::process::kill_ourselves(),
         }
     }
 }

@@ -48,7 +48,6 @@ use wasi::Wasi;
 
 use crate::capability::files::DatasitesDir;
 use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, Output};
-use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::recording::{Recorder, Recording};
@@ -330,7 +329,7 @@ impl Program {
     /// Tells whether an instance can be trusted to find nothing of those before it. Where
     /// pages can be swapped out since it was loaded it has to be loaded anew.
     pub(crate) fn is_clean(&self) -> bool {
-        !self.relies_on_presence || !machine::may_swap()
+        !self.relies_on_presence || !syft_system::machine::may_swap()
     }
 
     /// Waits until there is memory for a call.

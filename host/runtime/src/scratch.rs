@@ -3,14 +3,14 @@
 //!
 //! Their makers hold a lock on them.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
-use syft_manifest::private_dir::{self, UNFINISHED};
+use syft_system::Stat;
+use syft_system::lock::{Held, Hold, hold};
+use syft_system::private::{self, UNFINISHED};
 use tempfile::TempDir;
 
 /// How the names of folders begin that are deleted in the end.
@@ -27,21 +27,20 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub struct Scratch {
     folder: TempDir,
-    _held: File,
+    /// `None` once it is to be deleted, which Windows refuses as long as it is held.
+    held: Option<Held>,
 }
 
 impl Scratch {
     /// Makes an empty one in a folder, which is made if need be.
     pub fn new(parent: &Path) -> io::Result<Self> {
-        private_dir::make_folder(parent)?;
+        private::make_folder(parent)?;
         loop {
-            let folder = tempfile::Builder::new()
-                .prefix(SCRATCH)
-                .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(parent)?;
+            let folder = private::make_temporary(parent, SCRATCH)?;
             // Between the two somebody may take it for a forgotten one.
-            if let Some(_held) = hold(folder.path(), FlockOperation::NonBlockingLockShared)? {
-                return Ok(Self { folder, _held });
+            let held = hold(folder.path(), Hold::Shared)?;
+            if held.is_some() {
+                return Ok(Self { folder, held });
             }
         }
     }
@@ -49,6 +48,14 @@ impl Scratch {
     /// Returns its path.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if cfg!(windows) {
+            self.held = None;
+        }
     }
 }
 
@@ -65,16 +72,16 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 /// # Errors
 /// It cannot be deleted.
 pub fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool> {
-    let Some(held) = hold(path, FlockOperation::NonBlockingLockExclusive)? else {
+    let Some(held) = hold(path, Hold::Alone)? else {
         return Ok(false);
     };
-    let metadata = held.metadata()?;
+    let found = held.look()?;
     let name = path.file_name().and_then(|name| name.to_str());
     let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|prefix| name.starts_with(prefix)));
-    if is_old && age(&metadata, now) < FORGOTTEN_AFTER {
+    if is_old && age(&found, now) < FORGOTTEN_AFTER {
         return Ok(false);
     }
-    if metadata.is_dir() {
+    if found.is_folder() {
         fs::remove_dir_all(path)?;
     } else {
         fs::remove_file(path)?;
@@ -82,45 +89,9 @@ pub fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool> {
     Ok(true)
 }
 
-fn age(metadata: &Metadata, now: SystemTime) -> Duration {
-    let changed = metadata.modified().unwrap_or(now);
+fn age(found: &Stat, now: SystemTime) -> Duration {
+    let changed = found.modified.system_time().unwrap_or(now);
     now.duration_since(changed).unwrap_or_default()
-}
-
-/// Locks a folder or file, unless others hold it or it is no longer there.
-fn hold(path: &Path, operation: FlockOperation) -> io::Result<Option<File>> {
-    let held = open(path).and_then(|file| {
-        flock(&file, operation)?;
-        Ok(is_at(&file, path)?.then_some(file))
-    });
-    match held {
-        Err(error) if is_held_or_gone(&error) => Ok(None),
-        held => held,
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    // A link is not followed, and a pipe keeps nobody waiting.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = flags.bits().cast_signed();
-    File::options().read(true).custom_flags(flags).open(path)
-}
-
-/// Tells whether a file still lies at a path.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let held = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(there) => Ok((held.ino(), held.dev()) == (there.ino(), there.dev())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn is_held_or_gone(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::NotFound
-    )
 }
 
 /// Returns what lies in a folder that is not there for long.

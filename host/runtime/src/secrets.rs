@@ -6,7 +6,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use syft_manifest::{SecretValue, VariableName, private_dir};
+use syft_manifest::{SecretValue, VariableName};
+use syft_system::private;
 use zeroize::Zeroizing;
 
 /// The name of the folder in that of an app.
@@ -31,8 +32,8 @@ impl SecretStore {
     /// # Errors
     /// The disk, or others can write to the folder.
     pub fn set(&self, name: &VariableName, value: &SecretValue) -> io::Result<()> {
-        private_dir::make_folder(&self.folder)?;
-        private_dir::write(&self.path(name), value.reveal().as_bytes())
+        private::make_folder(&self.folder)?;
+        private::write(&self.path(name), value.reveal().as_bytes())
     }
 
     /// Returns a secret, if it is set.
@@ -40,8 +41,7 @@ impl SecretStore {
     /// # Errors
     /// It cannot be read, or is none.
     pub fn get(&self, name: &VariableName) -> io::Result<Option<SecretValue>> {
-        let Some(bytes) = private_dir::read(&self.path(name), SecretValue::MAX_BYTES as u64)?
-        else {
+        let Some(bytes) = private::read(&self.path(name), SecretValue::MAX_BYTES as u64)? else {
             return Ok(None);
         };
         let bytes = Zeroizing::new(bytes);
@@ -89,7 +89,7 @@ impl SecretStore {
     /// # Errors
     /// They cannot be listed.
     pub fn stamp(&self) -> io::Result<u64> {
-        match private_dir::stamp(&self.folder) {
+        match private::stamp(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             stamp => stamp,
         }
@@ -102,7 +102,8 @@ impl SecretStore {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    #[cfg(unix)]
+    use syft_system::Stat;
 
     use super::*;
 
@@ -131,17 +132,14 @@ mod tests {
         assert_eq!(store.get(&name("B")).expect("none"), None);
     }
 
+    // Elsewhere the folder of the user's profile says it.
+    #[cfg(unix)]
     #[test]
     fn it_is_its_users_alone() {
         let site = tempfile::tempdir().expect("a folder");
         let store = SecretStore::new(site.path());
         store.set(&name("A"), &value("one")).expect("set");
-        let mode = |path: &Path| {
-            fs::metadata(path)
-                .expect("it is there")
-                .permissions()
-                .mode()
-        };
+        let mode = |path: &Path| Stat::at(path).expect("it is there").mode;
         assert_eq!(mode(&store.folder) & 0o777, 0o700);
         assert_eq!(mode(&store.path(&name("A"))) & 0o777, 0o600);
     }

@@ -25,8 +25,7 @@ mod watching;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +35,7 @@ use anyhow::Context;
 use redb::{Database, TableDefinition};
 use syft_manifest::Limits;
 use syft_protocol::retention::Retention;
+use syft_system::private;
 use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
@@ -150,11 +150,7 @@ impl Store {
     /// # Errors
     /// The file cannot be made or read, or another host has it open.
     pub fn open(folder: &Path, limits: &Limits, options: &StoreOptions) -> anyhow::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| format!("create {}", folder.display()))?;
+        private::make_folders(folder).with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
         let opened = file::guarded(|| open_file(&path, options));
         let (file, index, effects) = match opened {

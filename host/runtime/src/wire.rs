@@ -16,6 +16,7 @@ mod ask;
 mod bounds;
 mod call;
 mod end;
+mod faults;
 mod files;
 mod guest_values;
 mod http;
@@ -34,10 +35,10 @@ pub use call::{
 pub(crate) use end::most_end_bytes;
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
-    FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
-    FileReply, FileRight, FileWant, FolderPart, FoundThing, HandedFiles, ListPurpose, ListedEntry,
-    Looked, MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom,
-    Seen, SeenStamp,
+    FileCall, FileContent, FileEffect, FileFault, FileLimit, FileMoment, FileNote, FileReply,
+    FileRight, FileWant, FolderPart, FoundThing, HandedFiles, ListPurpose, ListedEntry, Looked,
+    MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom, Seen,
+    SeenStamp, WireFileId,
 };
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
 pub use limits::CallLimits;

@@ -12,20 +12,17 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use syft_protocol::address::Address;
+use syft_system::{boot, positions};
 use uuid::Uuid;
 
 use crate::private_folder::PrivateFolder;
 
 const FILE: &str = "calls.journal";
-
-/// What the machine has another of after each start.
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Half a page, so that a record is written whole or not at all.
 const SLOT_BYTES: u64 = 2048;
@@ -256,7 +253,7 @@ impl Journal {
         if line.len() as u64 > SLOT_BYTES {
             return;
         }
-        if let Err(error) = self.file.write_all_at(line, slot * SLOT_BYTES) {
+        if let Err(error) = positions::write_all_at(&self.file, line, slot * SLOT_BYTES) {
             tracing::debug!("cannot write the journal of calls: {error}");
         }
     }
@@ -295,8 +292,7 @@ impl Record {
 /// Returns which start of the machine this is. If that is not known the text is empty, and every
 /// improper end counts as a crash of the host.
 pub fn boot_id() -> String {
-    let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
-    id.trim().to_owned()
+    boot::id().unwrap_or_default()
 }
 
 /// Makes a file with nothing but suspects in it, in the place of the one that was there.

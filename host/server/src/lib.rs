@@ -1,7 +1,7 @@
 //! Serves one SyftBox app out of its folder in the datasites tree.
 //!
 //! - [`server`]: the loop that everything comes to
-//! - [`tree`]: the app's folder in the tree; `inotify`: what the kernel says of folders
+//! - [`tree`]: the app's folder in the tree
 //! - [`app`], [`router`]: a component that fits our world, its endpoints, and its answers as
 //!   callers read them
 //! - [`encryption`]: opens encrypted requests, and encrypts answers
@@ -17,7 +17,6 @@ mod courier;
 pub mod due_calls;
 pub mod encryption;
 pub mod events;
-mod inotify;
 pub mod journal;
 pub mod local;
 pub mod parked;

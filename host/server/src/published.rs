@@ -2,16 +2,12 @@
 //!
 //! No link is followed, and all that there may be many of has a bound.
 
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::Path;
 
-use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use syft_manifest::nofollow_dir::{is_absent, open_path};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::schema::{MAX_SCHEMA_BYTES, SCHEMA_FILE, Schema, SchemaEntry, SchemaError};
+use syft_system::{Dir, DirEntry, FileType, Open, SystemError};
 use thiserror::Error;
 
 /// The most names of a folder that are looked at, and the most apps of a datasite.
@@ -38,16 +34,14 @@ pub enum PublishedError {
 impl PublishedApps {
     /// Opens the folder of all datasites; where there is none, there are no datasites.
     pub fn open(datasites: &Path) -> Self {
-        Self(Dir::open_ambient_dir(datasites, ambient_authority()).ok())
+        Self(Dir::open_ambient(datasites).ok())
     }
 
     /// Returns the datasites of which there is a folder.
     pub fn datasites(&self) -> Vec<Datasite> {
         let names = self.0.as_ref().map(folders_in).unwrap_or_default();
-        let names = names.iter().filter_map(|name| name.to_str());
-        names
-            .filter_map(|name| Datasite::parse(name).ok())
-            .collect()
+        let datasites = names.iter().map(|name| Datasite::parse(name).ok());
+        datasites.flatten().collect()
     }
 
     /// Tells whether there is a folder of a datasite.
@@ -79,35 +73,31 @@ impl PublishedApps {
             .chain(app.parts())
             .chain(["rpc"])
             .collect();
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let opened = self
             .open_below(&names)
-            .and_then(|folder| folder.open_with(SCHEMA_FILE, &options));
-        let file = match opened {
-            Err(error) if is_absent(&error) => return Ok(None),
-            opened => opened?,
+            .and_then(|folder| folder.open_file(SCHEMA_FILE, Open::READ));
+        let opened = match opened {
+            Err(SystemError::NotAFile | SystemError::IsAFolder) => return Ok(None),
+            Err(error) if error.is_absent() => return Ok(None),
+            opened => opened.map_err(io::Error::from)?,
         };
-        if !file.metadata()?.is_file() {
-            return Ok(None);
-        }
         let mut bytes = Vec::new();
-        file.take(MAX_SCHEMA_BYTES + 1).read_to_end(&mut bytes)?;
+        opened
+            .file
+            .take(MAX_SCHEMA_BYTES + 1)
+            .read_to_end(&mut bytes)?;
         Ok(Some(Schema::read(&bytes)?))
     }
 
-    fn open_below(&self, names: &[&str]) -> io::Result<Dir> {
-        let root = self.0.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        open_path(root, names.iter().copied())
+    fn open_below(&self, names: &[&str]) -> Result<Dir, SystemError> {
+        let root = self.0.as_ref().ok_or(SystemError::NotFound)?;
+        root.open_folder_below(&names.join("/"))
     }
 }
 
 /// Finds apps in a folder, which lies below `app_data` as the names say.
 fn collect(folder: &Dir, names: &mut Vec<String>, apps: &mut Vec<AppName>) {
     for name in folders_in(folder) {
-        let Some(name) = name.to_str() else {
-            continue;
-        };
         let is_of_requests = name == "rpc" && !names.is_empty();
         if is_of_requests {
             apps.extend(AppName::parse(&names.join("/")).ok());
@@ -119,8 +109,8 @@ fn collect(folder: &Dir, names: &mut Vec<String>, apps: &mut Vec<AppName>) {
         if is_of_requests || names.len() >= MAX_DEPTH {
             continue;
         }
-        if let Ok(below) = folder.open_dir_nofollow(name) {
-            names.push(name.to_owned());
+        if let Ok(below) = folder.open_folder(&name) {
+            names.push(name);
             collect(&below, names, apps);
             names.pop();
         }
@@ -128,15 +118,18 @@ fn collect(folder: &Dir, names: &mut Vec<String>, apps: &mut Vec<AppName>) {
 }
 
 /// Returns the names of the folders in a folder.
-fn folders_in(folder: &Dir) -> Vec<OsString> {
-    let Ok(entries) = folder.entries() else {
+fn folders_in(folder: &Dir) -> Vec<String> {
+    let Ok(entries) = folder.list() else {
         return Vec::new();
     };
-    let entries = entries.take(MAX_NAMES).filter_map(Result::ok);
-    entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.file_name())
-        .collect()
+    let names = entries.take(MAX_NAMES).filter_map(|entry| {
+        let DirEntry { name, kind } = entry.ok()?;
+        let name = name?;
+        // Some file systems do not say what it is.
+        let kind = kind.or_else(|| Some(folder.look(&name).ok()?.kind));
+        (kind == Some(FileType::Folder)).then_some(name)
+    });
+    names.collect()
 }
 
 #[cfg(test)]

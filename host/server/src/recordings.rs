@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use syft_manifest::clock::now;
-use syft_manifest::private_dir;
 use uuid::Uuid;
 
 use syft_runtime::recording::{RecordedApp, Recorder};
 use syft_runtime::wit::rpc;
+use syft_system::private;
 
 use crate::private_folder::PrivateFolder;
 
@@ -86,7 +86,7 @@ impl RecordingFolder {
     /// # Errors
     /// The order cannot be read, or is none.
     pub fn order(&self) -> io::Result<Option<RecordingOrder>> {
-        let read = match private_dir::read(&self.folder.join(ORDER), MAX_ORDER_BYTES)? {
+        let read = match private::read(&self.folder.join(ORDER), MAX_ORDER_BYTES)? {
             Some(bytes) => bytes,
             None => return Ok(None),
         };
@@ -101,8 +101,8 @@ impl RecordingFolder {
         let path = self.folder.join(ORDER);
         match order {
             Some(order) => {
-                private_dir::make_folder(&self.folder)?;
-                private_dir::write(&path, &serde_json::to_vec(order)?)
+                private::make_folder(&self.folder)?;
+                private::write(&path, &serde_json::to_vec(order)?)
             }
             None => match fs::remove_file(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -153,9 +153,9 @@ impl RecordingFolder {
                 "{MAX_KEPT} are kept already: delete them with --clear"
             )));
         }
-        private_dir::make_folder(&self.folder)?;
+        private::make_folder(&self.folder)?;
         let path = self.folder.join(id).with_extension("json");
-        private_dir::write(&path, json)?;
+        private::write(&path, json)?;
         Ok(path)
     }
 }

@@ -23,13 +23,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::time::{ClockId, clock_gettime};
 use syft_manifest::AccessGrants;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits};
 use syft_protocol::now::Now;
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
+use syft_system::boot;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
@@ -417,7 +417,7 @@ impl Server {
     }
 
     fn sweep(&mut self) {
-        if !self.steadiness.is_steady(since_start(), now().wall) {
+        if !self.steadiness.is_steady(boot::since_start(), now().wall) {
             return tracing::warn!(
                 "the clock of this machine has jumped: nothing is deleted before it has kept \
                  steady from one clean-up to the next"
@@ -494,12 +494,6 @@ fn send(events: &mpsc::UnboundedSender<ServerEvent>, event: ServerEvent) {
     if events.send(event).is_err() {
         tracing::debug!("an event came after the end");
     }
-}
-
-/// Returns the time since the machine was started, the time that it slept included.
-fn since_start() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Reads the clocks: here, and nowhere in what decides.

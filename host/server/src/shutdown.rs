@@ -1,5 +1,6 @@
 //! Telling a server to stop.
 
+use syft_system::signals::StopSignals;
 use tokio::sync::watch;
 
 /// The receiving end: a server stops when it is asked to, and at once when it is
@@ -41,19 +42,16 @@ impl Stop {
         self.0.send_modify(|asked| *asked += 1);
     }
 
-    /// Asks on SIGINT and on SIGTERM, until the server has ended.
+    /// Asks on SIGINT and on SIGTERM, and what is like them elsewhere, until the server has ended.
     ///
     /// # Errors
     /// The signals cannot be listened for.
     pub fn on_signals(self) -> std::io::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut signals = StopSignals::listen()?;
         tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
+                    () = signals.next() => {}
                     () = self.0.closed() => return,
                 }
                 self.stop();

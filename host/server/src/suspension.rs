@@ -12,8 +12,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use syft_manifest::clock::now;
-use syft_manifest::private_dir;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::private;
 use thiserror::Error;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
@@ -133,14 +133,14 @@ pub async fn alone() -> OwnedMutexGuard<()> {
 }
 
 fn read(folder: &PrivateFolder) -> io::Result<Record> {
-    match private_dir::read(&folder.join(FILE), MAX_BYTES)? {
+    match private::read(&folder.join(FILE), MAX_BYTES)? {
         Some(json) => Ok(serde_json::from_slice(&json)?),
         None => Ok(Record::default()),
     }
 }
 
 fn write(folder: &PrivateFolder, record: &Record) -> io::Result<()> {
-    private_dir::write(&folder.join(FILE), &serde_json::to_vec(record)?)
+    private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@
 //!
 //! Why: docs/decisions/06-what-is-gone-is-waited-for.md
 
-mod cursor;
 mod folders;
-mod nameless_files;
 mod names;
 mod prepare;
 mod quiet;
@@ -23,22 +21,14 @@ mod write;
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use cap_fs_ext::DirExt;
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, MetadataExt};
-use nameless_files::NamelessFiles;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
-use rustix::io::Errno;
-use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
+use syft_system::lock::{Lock, try_for_folder};
+use syft_system::{Dir, NamelessFiles, Stat, SystemError};
 
-pub(crate) use cursor::Cursor;
 use folders::Folders;
 pub use prepare::write_access_rules;
 pub use read::{OpenedRequest, RequestFile};
@@ -57,7 +47,7 @@ pub struct Tree {
     /// Where answers are made that have no name yet.
     nameless: Option<NamelessFiles>,
     /// Holds the lock of the app, where this is the server's side.
-    lock: Option<OwnedFd>,
+    lock: Option<Lock>,
 }
 
 impl Tree {
@@ -68,8 +58,8 @@ impl Tree {
     pub fn open(datasites: &Path, datasite: &Datasite, app: &AppName) -> anyhow::Result<Self> {
         let own = datasites.join(datasite.as_str());
         fs::create_dir_all(datasites)
-            .and_then(|()| Dir::open_ambient_dir(datasites, ambient_authority()))
-            .and_then(|root| open_or_create(&root, std::iter::once(datasite.as_str())))
+            .and_then(|()| Ok(Dir::open_ambient(datasites)?))
+            .and_then(|root| Ok(root.open_or_make(std::iter::once(datasite.as_str()))?))
             .with_context(|| format!("create {}", own.display()))?;
         Self::open_in(datasites, datasite, app)
     }
@@ -86,12 +76,15 @@ impl Tree {
         let datasites =
             fs::canonicalize(datasites).with_context(|| format!("find {}", datasites.display()))?;
         let path = datasites.join(datasite.as_str());
-        let own = Dir::open_ambient_dir(&datasites, ambient_authority())
-            .and_then(|root| root.open_dir_nofollow(datasite.as_str()))
+        let own = Dir::open_ambient(&datasites)
+            .and_then(|root| root.open_folder(datasite.as_str()))
+            .map_err(io::Error::from)
             .with_context(|| format!("open {} without following links", path.display()))?;
         let names = names_of_rpc(app);
         let path = names.clone().fold(path, |path, name| path.join(name));
-        let rpc = open_or_create(&own, names)
+        let rpc = own
+            .open_or_make(names)
+            .map_err(io::Error::from)
             .with_context(|| format!("open {} without following links", path.display()))?;
         Ok(Self {
             rpc: Arc::new(rpc),
@@ -105,9 +98,9 @@ impl Tree {
 
     /// Opens the folder where it is there, to look at it.
     pub fn find(datasites: &Path, datasite: &Datasite, app: &AppName) -> Option<Self> {
-        let root = Dir::open_ambient_dir(datasites, ambient_authority()).ok()?;
+        let root = Dir::open_ambient(datasites).ok()?;
         let names = std::iter::once(datasite.as_str()).chain(names_of_rpc(app));
-        let rpc = open_path(&root, names.clone()).ok()?;
+        let rpc = root.open_folder_below(&path_of(names.clone())).ok()?;
         let path = names.fold(datasites.to_owned(), |path, name| path.join(name));
         Some(Self {
             rpc: Arc::new(rpc),
@@ -126,10 +119,8 @@ impl Tree {
     /// Tells whether the folder is still the one at its path. Somebody may have
     /// moved or removed it.
     pub fn is_current(&self) -> bool {
-        let held = self.rpc.dir_metadata();
-        let found = fs::symlink_metadata(&self.path);
-        match (held, found) {
-            (Ok(held), Ok(found)) => held.ino() == found.ino() && held.dev() == found.dev(),
+        match (self.rpc.look_at_itself(), Stat::at(&self.path)) {
+            (Ok(held), Ok(found)) => held.id == found.id,
             _ => false,
         }
     }
@@ -139,13 +130,8 @@ impl Tree {
     /// # Errors
     /// Another one does.
     pub fn lock(&mut self) -> anyhow::Result<()> {
-        // The handle that we hold is good for paths only.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let lock = openat(&self.rpc, ".", flags, Mode::empty())?;
-        let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        self.lock = Some(lock);
-        match locked {
-            Err(Errno::WOULDBLOCK) => {
+        match try_for_folder(&self.rpc) {
+            Ok(None) => {
                 anyhow::bail!(
                     "another host, perhaps of another user or with another data folder, serves {} already",
                     self.path.display()
@@ -155,23 +141,32 @@ impl Tree {
                 tracing::warn!("cannot lock {}: {error}", self.path.display());
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Ok(locked) => {
+                self.lock = locked;
+                Ok(())
+            }
         }
     }
 
     /// Opens the folder of a sender.
-    pub(crate) fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
-        open_path(&self.rpc, folder.segments())
+    pub(crate) fn open_folder(&self, folder: &Folder) -> Result<Dir, SystemError> {
+        self.rpc.open_folder_below(&path_of(folder.segments()))
     }
 
     /// Opens the folder of a sender, making what is missing of it. A file keeps it from being
     /// empty: SyftBox's client may otherwise remove the folder after a call, and miss what is
     /// put into it later.
     pub(crate) fn create_folder(&self, folder: &Folder) -> io::Result<Dir> {
-        let folder = open_or_create(&self.rpc, folder.segments())?;
+        let folder = self.rpc.open_or_make(folder.segments())?;
         prepare::create_keep_file(&folder)?;
         Ok(folder)
     }
+}
+
+/// Returns the path that names lead along.
+fn path_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    names.join("/")
 }
 
 /// Returns the names that lead from a datasite to the folder of an app's requests.

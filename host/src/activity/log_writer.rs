@@ -1,13 +1,11 @@
 //! Writes the logs of apps within their bounds.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use syft_manifest::private_dir;
 use syft_protocol::address::AppName;
+use syft_system::private;
 
 use super::entry::LogEntry;
 use super::log_folder::{FILES_OF_ONE, LogBounds, LogFolder, files, path, remove};
@@ -109,7 +107,7 @@ impl LogWriter {
 
 impl AppLogWriter {
     fn open(folder: PathBuf, file_bytes: u64) -> io::Result<Self> {
-        private_dir::make_folder(&folder)?;
+        private::make_folder(&folder)?;
         let last = files(&folder)?.pop();
         Ok(Self {
             folder,
@@ -156,9 +154,9 @@ impl AppLogWriter {
         }
         let buffer = std::mem::take(&mut self.buffer);
         // Somebody may have deleted it.
-        private_dir::make_folder(&self.folder)?;
-        let mut options = File::options();
-        options.create(true).append(true).mode(0o600);
+        private::make_folder(&self.folder)?;
+        let mut options = private::file_options();
+        options.create(true).append(true);
         let mut file = options.open(path(&self.folder, self.number))?;
         let before = file.metadata()?.len();
         if let Err(error) = file.write_all(&buffer) {
@@ -173,8 +171,6 @@ impl AppLogWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use serde_json::Map;
     use syft_protocol::timestamp::Timestamp;
 
@@ -227,10 +223,7 @@ mod tests {
         assert!(all <= bounds.of_all, "{all}");
         let app = AppName::parse("d").expect("a name");
         let files = files(&folder.of(Some(&app))).expect("a log");
-        let mode = std::fs::metadata(&files[0].path)
-            .expect("a file")
-            .permissions();
-        assert_eq!(mode.mode() & 0o777, 0o600);
+        assert!(!private::others_may_read(&files[0].path).expect("a file"));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! `syft-host config`
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use syft_manifest::units::show_size;
+use syft_system::private;
 
 use super::Exit;
 use crate::config::{Config, Overrides};
@@ -173,16 +173,9 @@ fn time_text(time: Duration) -> String {
 fn init(ui: Ui, overrides: &Overrides, path: &Path) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     let write = || {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        private::make_folders(folder)?;
+        let mut options = private::file_options();
+        let mut file = options.write(true).create_new(true).open(path)?;
         file.write_all(template().as_bytes())
     };
     match write() {

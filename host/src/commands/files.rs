@@ -1,12 +1,12 @@
 //! Component files, read once and written whole.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use syft_package::trust::TrustRefusal;
 use syft_package::{KeyError, PackageError, Release};
+use syft_system::rights;
 
 use crate::error::CommandError;
 use syft_runtime::sandbox::LoadError;
@@ -45,8 +45,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .prefix(".syft-host-")
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
-    let everybody_reads = Permissions::from_mode(0o644);
-    file.as_file().set_permissions(everybody_reads)?;
+    let everybody_reads = 0o644;
+    rights::set_mode(file.as_file(), everybody_reads)?;
     file.persist(path)?;
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! `syft-host keygen`
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use syft_package::SecretKey;
+use syft_system::{private, rights};
 use zeroize::Zeroizing;
 
 use super::Exit;
@@ -111,15 +111,11 @@ fn exists(path: &Path) -> CommandError {
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let write = || -> std::io::Result<bool> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        private::make_folders(folder)?;
         let mut file = tempfile::Builder::new()
             .prefix(".syft-host-")
             .tempfile_in(folder)?;
-        file.as_file()
-            .set_permissions(Permissions::from_mode(mode))?;
+        rights::set_mode(file.as_file(), mode)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(path) {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::private_dir;
 use syft_manifest::units::parse_long_time;
 use syft_protocol::address::AppName;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::private;
 use tokio::time::timeout;
 
 use super::Exit;
@@ -108,7 +108,7 @@ async fn show(
     let logs = config.logs();
     // Before it is read, so that nothing falls in between.
     let hint = args.follow.then(|| {
-        private_dir::make_folder(logs.path())?;
+        private::make_folder(logs.path())?;
         Ok::<_, io::Error>(ChangeHint::below(logs.path()).ok())
     });
     let hint = hint.transpose()?.flatten();

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Limits;
 use syft_manifest::sanitize::plain;
-use syft_manifest::{Limits, private_dir};
 use syft_protocol::address::AppName;
+use syft_system::private;
 
 use super::Exit;
 use crate::app_builder::{self, NativeBuild, ProgramFiles, ProgramInputs};
@@ -102,7 +103,7 @@ impl ReplayArgs {
             return Ok(alone(built.component));
         }
         let limit = Limits::default().component_bytes;
-        let read = private_dir::read(path, limit);
+        let read = private::read(path, limit);
         let read = read.map_err(|error| CommandError::new(format!("read {with}: {error}")))?;
         match read {
             Some(component) => Ok(alone(component)),

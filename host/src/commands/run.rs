@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use syft_manifest::units::show_mib;
-use syft_manifest::{Digest, Limits, Manifest, VariableName, private_dir};
+use syft_manifest::{Digest, Limits, Manifest, VariableName};
 use syft_protocol::address::AppName;
+use syft_system::{private, shortcomings};
 
 use super::Exit;
 use super::serve_args::{log_bounds, serve_options};
@@ -265,7 +266,7 @@ impl Runner {
             let shown = folder.path().display();
             CommandError::new(format!("cannot record into {shown}: {error}"))
         };
-        private_dir::make_folder(folder.path()).map_err(wrong)?;
+        private::make_folder(folder.path()).map_err(wrong)?;
         self.ui.status(&format!(
             "recording up to {MAX_CALLS} calls, with private data, in {}",
             folder.path().display()
@@ -325,7 +326,7 @@ fn announce(
         "schedules": interface.schedules_json(),
         "path": path,
     }))?;
-    say_if_local(ui, config)?;
+    say_where(ui, config)?;
     ui.line(&format!(
         "Serving {app} for {datasite} in {}",
         path.display()
@@ -336,8 +337,11 @@ fn announce(
     Ok(())
 }
 
-/// Says so where nothing of it is synced.
-pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
+/// Says what is not as elsewhere: what this system cannot do, and where nothing is synced.
+pub(super) fn say_where(ui: Ui, config: &Config) -> io::Result<()> {
+    for missing in shortcomings() {
+        ui.status(&format!("note: on this system, {missing}"));
+    }
     if config.is_local {
         ui.line("No SyftBox is set up on this machine: serving a local datasite that is")?;
         ui.line("synced with nobody. Call it with `syft-host call`.")?;

@@ -8,7 +8,7 @@ use syft_manifest::sanitize::plain;
 use syft_manifest::units::parse_long_time;
 
 use super::Exit;
-use super::run::say_if_local;
+use super::run::say_where;
 use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
 use super::serve_workers::{connect_workers, placement};
 use crate::activity::{Activity, StatusSocket};
@@ -85,7 +85,7 @@ pub(super) async fn serve(
     let open_files = allow_open_files(OPEN_FILES);
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    say_if_local(ui, &config)?;
+    say_where(ui, &config)?;
     let reporter = Reporter {
         ui,
         datasite: config.email.to_string(),

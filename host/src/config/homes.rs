@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syft_system::places::{HERE, Place};
+
 use crate::error::CommandError;
 
 pub(super) const HOME: &str = "SYFT_HOST_HOME";
@@ -33,37 +35,45 @@ pub(super) fn docker_config() -> Option<PathBuf> {
 ///
 /// # Errors
 /// There is no home.
+#[cfg(target_os = "linux")]
 pub fn user_units() -> Result<PathBuf, CommandError> {
-    Ok(base(CONFIG_HOME, ".config")?.join("systemd/user"))
+    Ok(base(Place::Settings)?.join("systemd/user"))
+}
+
+/// Returns the folder of what is this user's on a Mac and is no document.
+///
+/// # Errors
+/// There is no home.
+#[cfg(target_os = "macos")]
+pub fn user_library() -> Result<PathBuf, CommandError> {
+    Ok(home()?.join("Library"))
 }
 
 pub(super) fn cache_home() -> Result<PathBuf, CommandError> {
-    home_folder(CACHE_HOME, ".cache", "cache")
+    home_folder(Place::Cache, "cache")
 }
 
 pub(super) fn data_home() -> Result<PathBuf, CommandError> {
-    home_folder(DATA_HOME, ".local/share", "data")
+    home_folder(Place::Data, "data")
 }
 
 pub(super) fn config_home() -> Result<PathBuf, CommandError> {
-    home_folder(CONFIG_HOME, ".config", "config")
+    home_folder(Place::Settings, "config")
 }
 
 /// Returns one of the host's own folders.
-fn home_folder(variable: &str, below_home: &str, name: &str) -> Result<PathBuf, CommandError> {
+fn home_folder(place: Place, name: &str) -> Result<PathBuf, CommandError> {
     if let Some(own) = env::var_os(HOME).filter(|own| !own.is_empty()) {
         return Ok(std::path::absolute(PathBuf::from(own))?.join(name));
     }
-    Ok(base(variable, below_home)?.join("syft-host"))
+    Ok(base(place)?.join("syft-host"))
 }
 
 /// Returns a folder of all programs of this user.
-fn base(variable: &str, below_home: &str) -> Result<PathBuf, CommandError> {
-    let said = env::var_os(variable).map(PathBuf::from);
-    match said.filter(|path| path.is_absolute()) {
-        Some(base) => Ok(base),
-        None => Ok(home()?.join(below_home)),
-    }
+fn base(place: Place) -> Result<PathBuf, CommandError> {
+    let found = HERE.of_all_programs(place, home().ok(), &|name| env::var_os(name));
+    // They say where it is, or the home does.
+    found.map_or_else(home, Ok)
 }
 
 pub(super) fn home() -> Result<PathBuf, CommandError> {

@@ -1,13 +1,20 @@
 //! What of our own environment other programs are given, and where they are found.
 
-use std::env;
+use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rustix::fs::{Access, access};
+use syft_system::rights::{Right, may};
 
 /// The variable that says where programs lie.
 const SEARCH_PATH: &str = "PATH";
+
+/// Without these, programs of Windows do not start, or find no place for temporary files.
+const ALWAYS: &[&str] = if cfg!(windows) {
+    &["SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "USERPROFILE"]
+} else {
+    &[]
+};
 
 /// How programs reach the network here.
 pub const NETWORK: &[&str] = &[
@@ -24,13 +31,13 @@ pub const NETWORK: &[&str] = &[
 ];
 
 /// Returns those of these variables that are set. A name that ends with `*` stands for all
-/// that begin so.
+/// that begin so. On Windows there are some more, without which no program runs.
 pub fn variables(names: &[&str]) -> Vec<(OsString, OsString)> {
     let is_meant = |name: &str| {
         names.iter().any(|known| match known.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
             None => name == *known,
-        })
+        }) || ALWAYS.iter().any(|known| name.eq_ignore_ascii_case(known))
     };
     env::vars_os()
         .filter(|(name, _)| name.to_str().is_some_and(is_meant))
@@ -46,8 +53,8 @@ pub fn search_path() -> OsString {
 /// Returns the path of a program that is found by its name.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     search_folders()
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())
+        .map(|folder| folder.join(format!("{name}{EXE_SUFFIX}")))
+        .find(|path| path.is_file() && may(path, Right::Run))
 }
 
 fn search_folders() -> impl Iterator<Item = PathBuf> {

@@ -1,8 +1,9 @@
 //! Numbers over time, for the charts.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::time::{Duration, Instant};
+
+use syft_system::machine;
 
 use crate::activity::AppStatistics;
 
@@ -84,13 +85,7 @@ impl Samples {
 
 /// Returns what this process has in memory, in bytes; 0 where the system does not tell.
 pub(super) fn memory_of_host() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0_u64);
-    kib << 10
+    machine::own_memory().map_or(0, |bytes| bytes as u64)
 }
 
 #[cfg(test)]

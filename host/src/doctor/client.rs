@@ -1,10 +1,10 @@
 //! SyftBox's client: whether it runs, and what it syncs.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use syft_package::catalog::CATALOG_FILE;
 use syft_package::source::AppSource;
+use syft_system::machine::processes;
 
 use super::Finding;
 use crate::config::Config;
@@ -24,7 +24,12 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 }
 
 fn client() -> Finding {
-    match running() {
+    let Some(processes) = processes() else {
+        let what =
+            "whether its client runs is not known: this system does not say which programs run";
+        return Finding::ok(CLIENT, what);
+    };
+    match of_client(&processes) {
         Some(pid) => Finding::ok(CLIENT, format!("its client runs as process {pid}")),
         None => Finding::warning(
             CLIENT,
@@ -35,17 +40,10 @@ fn client() -> Finding {
 }
 
 /// Returns the process of a client, if one runs.
-fn running() -> Option<u32> {
-    let entries = fs::read_dir("/proc").ok()?.flatten();
-    let mut processes = entries.filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-        name.trim()
-            .to_lowercase()
-            .starts_with("syftbox")
-            .then_some(pid)
-    });
-    processes.next()
+fn of_client(processes: &[(u32, String)]) -> Option<u32> {
+    let mut processes = processes.iter();
+    let found = processes.find(|(_, name)| name.to_lowercase().starts_with("syftbox"));
+    found.map(|(pid, _)| *pid)
 }
 
 /// Tells of authors whose catalogs do not come here, and whether anything of others does.

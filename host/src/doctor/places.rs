@@ -1,10 +1,9 @@
 //! The folders: whether they can be used, on which file system they are, and how much room is left.
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use syft_system::disk::{self, file_system};
+use syft_system::rights::{Right, may};
 
 use super::Finding;
 use crate::config::Config;
@@ -43,7 +42,7 @@ fn sync_folder(config: &Config) -> Finding {
         }
         return Finding::error(topic, what, "start SyftBox's client, or give --data-dir");
     }
-    if access(path, Access::READ_OK | Access::EXEC_OK).is_err() {
+    if !may(path, Right::List) {
         let what = format!("{} cannot be read", path.display());
         return Finding::error(topic, what, format!("chmod u+rx {}", path.display()));
     }
@@ -66,14 +65,14 @@ fn private(topic: &'static str, path: &Path) -> Finding {
 
 /// Tells whether files can be written at a path, and for how long.
 fn room(topic: &'static str, path: &Path, shown: &str) -> Finding {
-    let found = match statvfs(path) {
+    let found = match disk::look(path) {
         Ok(found) => found,
         Err(error) => {
             let what = format!("{shown} cannot be looked at: {error}");
             return Finding::error(topic, what, "mount its disk again");
         }
     };
-    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+    if found.is_read_only {
         let what = format!("{shown} is mounted read-only");
         return Finding::error(
             topic,
@@ -81,7 +80,7 @@ fn room(topic: &'static str, path: &Path, shown: &str) -> Finding {
             "mount -o remount,rw (see dmesg for why it is so)",
         );
     }
-    if access(path, Access::WRITE_OK).is_err() {
+    if !may(path, Right::Write) {
         let what = format!("{shown} cannot be written");
         return Finding::error(
             topic,
@@ -89,13 +88,10 @@ fn room(topic: &'static str, path: &Path, shown: &str) -> Finding {
             format!("chown or chmod u+w {}", path.display()),
         );
     }
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let free = found.free_bytes;
     let what = format!("{shown}, {} MiB free", free >> 20);
     let fix = "make room: `syft-host clean` clears what can be made again";
-    match (
-        free < NO_ROOM || (found.f_files > 0 && found.f_favail == 0),
-        free < LITTLE_ROOM,
-    ) {
+    match (free < NO_ROOM || found.is_out_of_files, free < LITTLE_ROOM) {
         (true, _) => Finding::error(topic, what, fix),
         (false, true) => Finding::warning(topic, what, fix),
         (false, false) => Finding::ok(topic, what),
@@ -106,65 +102,4 @@ fn room(topic: &'static str, path: &Path, shown: &str) -> Finding {
 fn existing(path: &Path) -> PathBuf {
     let there = path.ancestors().find(|ancestor| ancestor.exists());
     there.unwrap_or(Path::new("/")).to_owned()
-}
-
-/// Returns the kind of the file system that a path is on.
-pub(super) fn file_system(path: &Path) -> Option<String> {
-    let path = fs::canonicalize(path).ok()?;
-    of_mounts(&fs::read_to_string("/proc/self/mountinfo").ok()?, &path)
-}
-
-/// The last one that is mounted at the longest beginning of the path.
-fn of_mounts(text: &str, path: &Path) -> Option<String> {
-    let mounts = text.lines().filter_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let point = PathBuf::from(unescaped(mount.split(' ').nth(4)?));
-        let kind = kind.split(' ').next()?.to_owned();
-        path.starts_with(&point)
-            .then(|| (point.as_os_str().as_bytes().len(), kind))
-    });
-    mounts
-        .max_by_key(|(length, _)| *length)
-        .map(|(_, kind)| kind)
-}
-
-/// The kernel writes spaces and the like as octal numbers.
-fn unescaped(text: &str) -> String {
-    [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ]
-    .into_iter()
-    .fold(text.to_owned(), |text, (code, character)| {
-        text.replace(code, character)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_mount_decides() {
-        let text = "\
-21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-40 21 0:40 / /home/a\\040b/SyftBox rw shared:9 - nfs4 server:/x rw
-41 21 0:41 / /home rw - btrfs /dev/sdb rw
-";
-        for (path, expected) in [
-            ("/var", "ext4"),
-            ("/home/a b", "btrfs"),
-            ("/home/a b/SyftBox/datasites", "nfs4"),
-            ("/homes", "ext4"),
-        ] {
-            assert_eq!(
-                of_mounts(text, Path::new(path)).as_deref(),
-                Some(expected),
-                "{path}"
-            );
-        }
-        assert_eq!(of_mounts("", Path::new("/")), None);
-    }
 }

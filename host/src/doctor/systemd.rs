@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::getuid;
 use syft_runtime::child::{Child, ChildFolder};
+use syft_system::kernel;
 
 use super::Finding;
 use crate::config::{Overrides, StartCommand, inherited, user_units};
@@ -78,7 +78,7 @@ fn ask(program: &str, arguments: &[&str]) -> Option<String> {
 
 /// Services of a user end with the last login, unless the user lingers.
 fn lingering() -> Option<Finding> {
-    let user = getuid().as_raw().to_string();
+    let user = kernel::user().to_string();
     let said = ask("loginctl", &["show-user", &user, "--property=Linger"])?;
     (said.trim() == "Linger=no").then(|| {
         Finding::warning(

@@ -1,11 +1,12 @@
 //! The machines that run calls for this one, where the owner wants that.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 
 use syft_workers::{Probe, WorkersOptions, probe};
+
+use syft_system::private::others_may_read;
 
 use super::Finding;
 use crate::error::CommandError;
@@ -38,7 +39,7 @@ fn key(folder: &Path) -> Option<Finding> {
     let entries = fs::read_dir(folder).ok()?;
     let open = entries.flatten().find(|entry| {
         let is_key = entry.path().extension().is_some_and(|kind| kind == "nk");
-        is_key && entry.metadata().is_ok_and(|file| file.mode() & 0o077 != 0)
+        is_key && others_may_read(&entry.path()).unwrap_or(false)
     })?;
     let path = open.path();
     let what = format!("others than you may read the key {}", path.display());

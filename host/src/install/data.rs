@@ -5,14 +5,13 @@
 //!
 //! Why: docs/decisions/41-data-belongs-to-its-author.md
 
-use std::fs::{self, DirBuilder, DirEntry};
+use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use syft_manifest::private_dir;
 use syft_protocol::address::Datasite;
 use syft_runtime::secrets;
+use syft_system::private;
 
 const FILE: &str = "author";
 
@@ -48,11 +47,8 @@ pub(super) fn own(folder: &Path, author: &Datasite) -> io::Result<()> {
     if data_owner(folder)?.as_ref() == Some(author) {
         return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    private_dir::write(&folder.join(FILE), author.as_str().as_bytes())
+    private::make_folders(folder)?;
+    private::write(&folder.join(FILE), author.as_str().as_bytes())
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use syft_manifest::Digest;
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::plain_excerpt;
-use syft_manifest::{Digest, private_dir};
 use syft_package::catalog::{self, Catalog, CatalogReadError, Entry, Freshness, SignedCatalog};
 use syft_package::oci::{self, Auth, Reference, TransferBounds};
 use syft_package::source::AppSource;
@@ -12,6 +12,7 @@ use syft_package::trust::{AuthorTrust, CatalogFacts, SignerClaim, TrustBasis, di
 use syft_package::{Link, PublicKey, Verified};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
+use syft_system::private;
 
 use super::{InstallError, Installer};
 use crate::installed::{Installed, InstalledRelease};
@@ -109,7 +110,7 @@ impl Installer<'_> {
     }
 
     fn fetch_file(&self, path: &Path) -> Result<Fetched, InstallError> {
-        let bytes = private_dir::read(path, self.component_bytes);
+        let bytes = private::read(path, self.component_bytes);
         let bytes = bytes.map_err(InstallError::File)?;
         let absent = || InstallError::File(std::io::ErrorKind::NotFound.into());
         Ok(Fetched {

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use syft_manifest::{Digest, private_dir};
+use syft_manifest::Digest;
+use syft_system::private;
 
 use super::InstalledError;
 
@@ -23,7 +24,7 @@ impl Components {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        private_dir::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -38,8 +39,7 @@ impl Components {
         let path = self.path(&digest);
         // Written anew where something else is in its place.
         if !matches!(self.read(&digest, component.len() as u64), Ok(kept) if kept == component) {
-            private_dir::write(&path, component)
-                .map_err(|error| InstalledError::io(&path, error))?;
+            private::write(&path, component).map_err(|error| InstalledError::io(&path, error))?;
         }
         Ok(digest)
     }
@@ -50,7 +50,7 @@ impl Components {
     /// It is not there, larger, or was changed.
     pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, InstalledError> {
         let path = self.path(digest);
-        let bytes = private_dir::read(&path, limit)
+        let bytes = private::read(&path, limit)
             .and_then(|bytes| bytes.ok_or_else(|| ErrorKind::NotFound.into()))
             .map_err(|error| InstalledError::io(&path, error))?;
         if Digest::of(&bytes) == *digest {
@@ -71,7 +71,7 @@ impl Components {
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str());
-            let is_unfinished = stem.is_some_and(|stem| stem.starts_with(private_dir::UNFINISHED));
+            let is_unfinished = stem.is_some_and(|stem| stem.starts_with(private::UNFINISHED));
             let digest = stem.and_then(|stem| Digest::parse(stem).ok());
             let unneeded = digest.filter(|digest| !needed.contains(digest));
             if is_unfinished || unneeded.is_some() {

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use syft_manifest::{Digest, private_dir};
+use syft_manifest::Digest;
+use syft_system::{lock, private};
 
 use super::{shipped, tools};
 use crate::error::CommandError;
@@ -59,14 +58,12 @@ pub(super) fn path(python: &Path, digest: &str) -> PathBuf {
 /// Waits until nobody else builds a component. Others wait until what is returned is dropped.
 pub(super) fn alone(ui: Ui, path: &Path, what: &str) -> Result<File, CommandError> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.open(path.with_extension(LOCK))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    let lock = lock::open(&path.with_extension(LOCK))?;
+    if lock.try_lock().is_err() {
         let _waiting = ui.wait(&format!(
             "waiting for another syft-host, which builds {what}"
         ));
-        flock(&lock, FlockOperation::LockExclusive)?;
+        lock.lock()?;
     }
     Ok(lock)
 }
@@ -120,7 +117,7 @@ pub(super) fn put(path: &Path, component: &Path, said: Said) -> Result<(), Comma
         sha256: Digest::of(&fs::read(component)?).to_string(),
         ..said
     };
-    private_dir::write(&path.with_extension(SAID), &serde_json::to_vec(&said)?)?;
+    private::write(&path.with_extension(SAID), &serde_json::to_vec(&said)?)?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;
     Ok(())

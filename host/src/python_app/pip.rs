@@ -175,7 +175,7 @@ impl Pip<'_> {
         if !ended.succeeded() {
             return Err(cannot_install(&ended.why(MAX_LINES), wheels));
         }
-        let report = syft_manifest::private_dir::read(&report, MAX_REPORT_BYTES)?;
+        let report = syft_system::private::read(&report, MAX_REPORT_BYTES)?;
         locked::read(&report.unwrap_or_default(), |name, hash| {
             wheels.has(name, hash)
         })

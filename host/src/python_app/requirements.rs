@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use syft_manifest::private_dir;
 use syft_manifest::sanitize::{plain_excerpt, quoted};
+use syft_system::private;
 
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -54,7 +54,7 @@ impl Requirements {
         let path = folder.join(FILE_NAME);
         let describe =
             |error: &dyn fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
-        let found = private_dir::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
+        let found = private::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
         let Some(bytes) = found else {
             return Ok(None);
         };

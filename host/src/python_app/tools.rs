@@ -3,13 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
-use syft_manifest::private_dir;
+use syft_system::{lock, private};
 
 use super::locked::Locked;
 use super::pip::Pip;
@@ -42,6 +40,13 @@ const PREFIX: &str = "componentize-py-";
 
 /// The file in an environment that says that it is complete, and with which Python.
 const STAMP: &str = "complete";
+
+/// The Python of an environment.
+const PYTHON: &str = if cfg!(windows) {
+    "Scripts/python.exe"
+} else {
+    "bin/python"
+};
 
 /// Runs the builder, which has a script and no module to start.
 const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
@@ -97,19 +102,22 @@ impl Environment {
         let lock = lock_file(&environment)?;
         let stamp = environment.join(STAMP);
         loop {
-            flock(&lock, FlockOperation::LockShared)?;
+            lock.lock_shared()?;
             if fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
                 touch(&stamp);
                 return Ok(Self {
-                    python: environment.join("bin/python"),
+                    python: environment.join(PYTHON),
                     _held: lock,
                 });
             }
-            flock(&lock, FlockOperation::LockExclusive)?;
+            // Nobody has both locks of a file.
+            lock.unlock()?;
+            lock.lock()?;
             if !fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
                 make(ui, python, &environment, folder)?;
                 fs::write(&stamp, &python.version)?;
             }
+            lock.unlock()?;
         }
     }
 }
@@ -120,7 +128,7 @@ impl Tools {
     /// # Errors
     /// There is none that is new enough.
     pub(super) fn find(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
-        private_dir::make_folder(folder)?;
+        private::make_folder(folder)?;
         Ok(Self {
             ui,
             python: Python::find(folder)?,
@@ -234,7 +242,7 @@ pub(crate) fn environments(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// It cannot be deleted.
 pub(crate) fn delete_environment(path: &Path) -> io::Result<bool> {
     let lock = lock_file(path)?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if lock.try_lock().is_err() {
         return Ok(false);
     }
     match fs::remove_dir_all(path) {
@@ -284,9 +292,7 @@ pub(crate) fn look(folder: &Path) -> Result<FoundPython, CommandError> {
 fn lock_file(environment: &Path) -> io::Result<File> {
     let mut path = environment.as_os_str().to_owned();
     path.push(".lock");
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path)
+    lock::open(Path::new(&path))
 }
 
 fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<(), CommandError> {
@@ -307,7 +313,7 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
         );
     }
     let pip = Pip {
-        python: environment.join("bin/python"),
+        python: environment.join(PYTHON),
         place: folder,
     };
     let tools = [

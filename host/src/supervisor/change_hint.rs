@@ -4,44 +4,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use notify::event::EventKind;
-use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher as _};
+use syft_system::watch::{Depth, PathChangeKind, PathWatch};
 use tokio::sync::Notify;
 
 /// Watches the files of a folder until it is dropped.
 pub(crate) struct ChangeHint {
-    _watcher: RecommendedWatcher,
+    _watch: PathWatch,
     changed: Arc<Notify>,
 }
 
 impl ChangeHint {
     /// Watches what lies in a folder.
     pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
-        Self::watch(folder, RecursiveMode::NonRecursive)
+        Self::watch(folder, Depth::Folder)
     }
 
     /// Watches all that lies below a folder.
     pub(crate) fn below(folder: &Path) -> anyhow::Result<Self> {
-        Self::watch(folder, RecursiveMode::Recursive)
+        Self::watch(folder, Depth::Tree)
     }
 
-    fn watch(folder: &Path, mode: RecursiveMode) -> anyhow::Result<Self> {
+    fn watch(folder: &Path, depth: Depth) -> anyhow::Result<Self> {
         let changed = Arc::new(Notify::new());
         let hint = Arc::clone(&changed);
-        let note = move |event: notify::Result<notify::Event>| {
+        let mut watch = PathWatch::new(move |change| {
             // Our own reading is no change.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            if !matches!(change.what, PathChangeKind::Read | PathChangeKind::Closed) {
                 hint.notify_one();
             }
-        };
-        let config = Config::default().with_follow_symlinks(false);
-        let mut watcher = RecommendedWatcher::new(note, config)
-            .context("start to watch (see fs.inotify.max_user_instances)")?;
-        watcher
-            .watch(folder, mode)
+        })
+        .context("start to watch (see fs.inotify.max_user_instances)")?;
+        watch
+            .add(folder, depth)
             .with_context(|| format!("watch {}", folder.display()))?;
         Ok(Self {
-            _watcher: watcher,
+            _watch: watch,
             changed,
         })
     }

@@ -2,17 +2,15 @@
 //! host that serves them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use syft_manifest::{Digest, private_dir};
+use syft_manifest::Digest;
+use syft_system::{lock, private};
 
 use crate::error::CommandError;
 
@@ -85,22 +83,22 @@ impl HostStatus {
 }
 
 /// Takes the lock. Whoever looks whether a host holds it has it for a moment, so it is tried again.
-fn lock_alone(file: &File) -> Result<(), Errno> {
+fn lock_alone(file: &File) -> Result<(), TryLockError> {
     for _ in 0..ATTEMPTS {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => thread::sleep(BETWEEN_ATTEMPTS),
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_ATTEMPTS),
             result => return result,
         }
     }
-    Err(Errno::WOULDBLOCK)
+    Err(TryLockError::WouldBlock)
 }
 
 fn is_locked(path: &Path) -> io::Result<bool> {
     match File::open(path) {
-        Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(file) => match file.try_lock_shared() {
             Ok(()) => Ok(false),
-            Err(Errno::WOULDBLOCK) => Ok(true),
-            Err(error) => Err(error.into()),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -119,15 +117,13 @@ impl StatusFile {
     /// # Errors
     /// Another one does.
     pub(super) fn lock(folder: &Path) -> Result<Self, CommandError> {
-        private_dir::make_folder(folder)?;
+        private::make_folder(folder)?;
         let path = folder.join(LOCK);
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut lock = options.mode(0o600).open(&path)?;
+        let mut lock = lock::open(&path)?;
         match lock_alone(&lock) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(already_served(&path)),
-            Err(error) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => return Err(already_served(&path)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         lock.set_len(0)?;
         write!(lock, "{}", std::process::id())?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use nkeys::{KeyPair, KeyPairType};
 use serde::{Deserialize, Serialize};
-use syft_manifest::private_dir;
+use syft_system::{lock, private};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -114,8 +114,8 @@ impl Accounts {
     /// There are some already, the options do not fit, or the folder cannot be written.
     pub fn set_up(folder: &Path, server: ServerOptions) -> Result<Self, AccountsError> {
         check(&server)?;
-        at(folder, private_dir::make_folder(folder))?;
-        let _lock = at(folder, private_dir::lock(&folder.join(LOCK)))?;
+        at(folder, private::make_folder(folder))?;
+        let _lock = at(folder, lock::wait_for(&folder.join(LOCK)))?;
         if fs::symlink_metadata(folder.join(RECORD)).is_ok() {
             return Err(AccountsError::SetUp(folder.to_owned()));
         }
@@ -140,7 +140,7 @@ impl Accounts {
     /// There are none, or they cannot be read.
     pub fn open(folder: &Path) -> Result<Self, AccountsError> {
         let path = folder.join(RECORD);
-        let Some(bytes) = at(&path, private_dir::read(&path, FILE_BYTES))? else {
+        let Some(bytes) = at(&path, private::read(&path, FILE_BYTES))? else {
             return Err(AccountsError::NotSetUp(folder.to_owned()));
         };
         let malformed = |why: String| AccountsError::Malformed {
@@ -214,11 +214,11 @@ impl Accounts {
         self.folder.join(CONFIG)
     }
 
-    fn lock(folder: &Path) -> Result<private_dir::FolderLock, AccountsError> {
+    fn lock(folder: &Path) -> Result<lock::Lock, AccountsError> {
         if fs::symlink_metadata(folder.join(RECORD)).is_err() {
             return Err(AccountsError::NotSetUp(folder.to_owned()));
         }
-        at(folder, private_dir::lock(&folder.join(LOCK)))
+        at(folder, lock::wait_for(&folder.join(LOCK)))
     }
 
     /// Writes the record, and what the server reads. The latter follows from the former.
@@ -226,9 +226,9 @@ impl Accounts {
         let config = self.server_config()?;
         let record = serde_json::to_vec_pretty(&self.record).expect("it has texts alone");
         let path = self.folder.join(RECORD);
-        at(&path, private_dir::write(&path, &record))?;
+        at(&path, private::write(&path, &record))?;
         let path = self.config_file();
-        at(&path, private_dir::write(&path, config.as_bytes()))
+        at(&path, private::write(&path, config.as_bytes()))
     }
 }
 
@@ -263,7 +263,7 @@ impl AccountKey {
 /// # Errors
 /// There is none, others can read it, or it is none.
 pub fn read_key(path: &Path) -> Result<AccountKey, AccountsError> {
-    let bytes = at(path, private_dir::read(path, FILE_BYTES))?;
+    let bytes = at(path, private::read(path, FILE_BYTES))?;
     let none = || io::Error::from(io::ErrorKind::NotFound);
     let bytes = bytes.ok_or_else(|| AccountsError::File(path.to_owned(), none()))?;
     let bytes = Zeroizing::new(bytes);
@@ -271,8 +271,7 @@ pub fn read_key(path: &Path) -> Result<AccountKey, AccountsError> {
         path: path.to_owned(),
         why: why.to_owned(),
     };
-    let metadata = at(path, fs::metadata(path))?;
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o007 != 0 {
+    if at(path, private::strangers_may_read(path))? {
         return Err(malformed("others can read it: chmod 600 it"));
     }
     let text = str::from_utf8(&bytes).map_err(|_| malformed("it is no text"))?;
@@ -308,7 +307,7 @@ fn new_key(path: &Path, worker: Option<&WorkerName>) -> Result<String, AccountsE
     let seed = Zeroizing::new(key.seed().map_err(of_key)?);
     let whose = worker.map(|name| format!("{OF_WORKER}{name}\n"));
     let text = Zeroizing::new(format!("{}{}\n", whose.unwrap_or_default(), *seed));
-    at(path, private_dir::write(path, text.as_bytes()))?;
+    at(path, private::write(path, text.as_bytes()))?;
     Ok(key.public_key())
 }
 

@@ -1,14 +1,14 @@
 //! What is written of files.
 
 use syft_runtime::wire::{
-    Ask, FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
-    FileReply, FileRight, FileWant, FolderPart, FoundThing, HandedFiles, HostCall, HostReply,
-    ListPurpose, ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenStamp,
+    Ask, FileCall, FileContent, FileEffect, FileFault, FileLimit, FileMoment, FileNote, FileReply,
+    FileRight, FileWant, FolderPart, FoundThing, HandedFiles, HostCall, HostReply, ListPurpose,
+    ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenStamp, WireFileId,
 };
 
 use super::{Case, case};
 
-const FILE: FileId = FileId {
+const FILE: WireFileId = WireFileId {
     inode: 7,
     born: (1_700_000_000, 5),
 };

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-
-use syft_manifest::private_dir::{self, FolderLock};
+use syft_system::lock::{self, Lock};
+use syft_system::private;
 
 use super::CATALOG_FILE;
 use crate::package::MAX_ENVELOPE_BYTES;
@@ -17,16 +17,16 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub(super) struct LocalCopy {
     folder: PathBuf,
-    _lock: FolderLock,
+    _lock: Lock,
 }
 
 impl LocalCopy {
     /// Opens the folder, making it if needed, and waits while another process publishes.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        private_dir::make_folder(folder)?;
+        private::make_folder(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
-            _lock: private_dir::lock(&folder.join(LOCK_FILE))?,
+            _lock: lock::wait_for(&folder.join(LOCK_FILE))?,
         })
     }
 
@@ -35,11 +35,11 @@ impl LocalCopy {
     }
 
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        private_dir::read(&self.path(), MAX_ENVELOPE_BYTES as u64)
+        private::read(&self.path(), MAX_ENVELOPE_BYTES as u64)
     }
 
     /// Writes the copy, whole or not at all, and forces it to the disk.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        private_dir::write(&self.path(), bytes)
+        private::write(&self.path(), bytes)
     }
 }

@@ -5,15 +5,11 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
-use syft_manifest::nofollow_dir::{
-    create_new, is_absent, open_or_create, open_path, replace_forced,
-};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::APPS_FOLDER;
 use syft_protocol::permissions::{DEFAULT_APPS_RULES, PERMISSION_FILE};
+use syft_system::replace::{create_new, replace_forced};
+use syft_system::{Dir, Open, SystemError};
 
 /// The folder in which an author publishes apps.
 #[derive(Debug)]
@@ -42,7 +38,7 @@ impl PublishDir {
     /// A part of the path is a symlink or no folder.
     pub(super) fn find(datasites: &Path, author: &Datasite) -> io::Result<Option<Self>> {
         let opened = datasite(datasites, author).and_then(|own| {
-            let dir = open_path(&own, APPS_FOLDER.into_iter())?;
+            let dir = own.open_folder_below(&APPS_FOLDER.join("/"))?;
             Ok(Self::new(dir, datasites, author))
         });
         match opened {
@@ -59,7 +55,7 @@ impl PublishDir {
     /// made.
     pub(super) fn open(datasites: &Path, author: &Datasite) -> io::Result<Self> {
         let own = datasite(datasites, author)?;
-        let dir = open_or_create(&own, APPS_FOLDER.into_iter())?;
+        let dir = own.open_or_make(APPS_FOLDER.into_iter())?;
         create_new(&dir, PERMISSION_FILE, DEFAULT_APPS_RULES.as_bytes())?;
         Ok(Self::new(dir, datasites, author))
     }
@@ -87,20 +83,22 @@ impl PublishDir {
         let Some(name) = names.next_back() else {
             return Ok(DirItem::Foreign);
         };
-        let file = open_path(&self.dir, names).and_then(|folder| open_file(&folder, name));
-        let file = match file {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(DirItem::Absent),
-            Err(error) if is_absent(&error) => return Ok(DirItem::Foreign),
+        let file = self
+            .open_folder(names)
+            .and_then(|folder| folder.open_file(name, Open::READ));
+        let opened = match file {
+            Err(SystemError::NotFound) => return Ok(DirItem::Absent),
+            Err(SystemError::NotAFile | SystemError::IsAFolder) => return Ok(DirItem::Foreign),
+            Err(error) if error.is_absent() => return Ok(DirItem::Foreign),
             file => file?,
         };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Ok(DirItem::Foreign);
-        }
         let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        opened
+            .file
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
-            Ok(DirItem::Larger(metadata.len()))
+            Ok(DirItem::Larger(opened.found.bytes))
         } else {
             Ok(DirItem::Bytes(bytes))
         }
@@ -116,8 +114,8 @@ impl PublishDir {
         bytes: &[u8],
     ) -> io::Result<()> {
         let name = names.next_back().ok_or(io::ErrorKind::InvalidInput)?;
-        let folder = open_or_create(&self.dir, names)?;
-        replace_forced(&folder, name, bytes)
+        let folder = self.dir.open_or_make(names)?;
+        Ok(replace_forced(&folder, name, bytes)?)
     }
 
     /// Deletes a file or a link, and nothing that a link leads to.
@@ -129,9 +127,9 @@ impl PublishDir {
         folder: impl Iterator<Item = &'a str>,
         name: &str,
     ) -> io::Result<()> {
-        match open_path(&self.dir, folder)?.remove_file(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        match self.open_folder(folder)?.remove_file(name) {
+            Err(SystemError::NotFound) => Ok(()),
+            removed => Ok(removed?),
         }
     }
 
@@ -143,9 +141,14 @@ impl PublishDir {
         &self,
         folder: impl Iterator<Item = &'a str>,
     ) -> io::Result<Vec<String>> {
-        let entries = open_path(&self.dir, folder)?.entries()?;
-        let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        let entries = self.open_folder(folder)?.list()?;
+        let names = entries.map(|entry| Ok(entry?.name));
         names.filter_map(Result::transpose).collect()
+    }
+
+    fn open_folder<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Dir, SystemError> {
+        let names: Vec<&str> = names.collect();
+        self.dir.open_folder_below(&names.join("/"))
     }
 }
 
@@ -153,12 +156,5 @@ impl PublishDir {
 /// and a folder of ours would be in the way when it comes back.
 fn datasite(datasites: &Path, author: &Datasite) -> io::Result<Dir> {
     let datasites = fs::canonicalize(datasites)?;
-    Dir::open_ambient_dir(datasites, ambient_authority())?.open_dir_nofollow(author.as_str())
-}
-
-fn open_file(folder: &Dir, name: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // A stranger's FIFO would make us wait for its writer.
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    folder.open_with(name, &options)
+    Ok(Dir::open_ambient(&datasites)?.open_folder(author.as_str())?)
 }

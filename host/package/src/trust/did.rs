@@ -4,11 +4,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Datasite;
+use syft_system::{Dir, Open};
 
 use crate::package::{KeyError, PublicKey};
 
@@ -33,17 +30,11 @@ pub fn did_key(datasites: &Path, author: &Datasite) -> Option<PublicKey> {
 }
 
 fn read(datasites: &Path, author: &Datasite) -> io::Result<Option<Vec<u8>>> {
-    let root = Dir::open_ambient_dir(fs::canonicalize(datasites)?, ambient_authority())?;
-    let public = open_path(&root, [author.as_str(), "public"].into_iter())?;
-    let mut options = OpenOptions::new();
-    // A stranger's FIFO would make us wait for its writer.
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = public.open_with("did.json", &options)?;
-    if !file.metadata()?.is_file() {
-        return Ok(None);
-    }
+    let root = Dir::open_ambient(&fs::canonicalize(datasites)?)?;
+    let path = format!("{author}/public/did.json");
+    let opened = root.open_file_below(&path, Open::READ)?;
     let mut text = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
+    opened.file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= MAX_BYTES).then_some(text))
 }
 

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use syft_manifest::Digest;
-use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::Datasite;
+use syft_system::lock::{self, Lock};
+use syft_system::private;
 
 use super::author::Author;
 use super::error::TrustError;
@@ -33,23 +34,22 @@ impl TrustFiles {
             folder: folder.to_owned(),
         };
         for folder in [folder, &store.authors_folder()] {
-            private_dir::make_folder(folder).map_err(|error| TrustError::io(folder, error))?;
+            private::make_folder(folder).map_err(|error| TrustError::io(folder, error))?;
         }
         Ok(store)
     }
 
     /// Returns numbers of which one is another once anything was changed.
     pub(super) fn stamp(&self) -> Result<[u64; 2], TrustError> {
-        let stamp = |folder: &Path| {
-            private_dir::stamp(folder).map_err(|error| TrustError::io(folder, error))
-        };
+        let stamp =
+            |folder: &Path| private::stamp(folder).map_err(|error| TrustError::io(folder, error));
         Ok([stamp(&self.folder)?, stamp(&self.authors_folder())?])
     }
 
     /// Keeps others from changing anything.
-    pub(super) fn lock(&self) -> Result<FolderLock, TrustError> {
+    pub(super) fn lock(&self) -> Result<Lock, TrustError> {
         let path = self.folder.join("lock");
-        private_dir::lock(&path).map_err(|error| TrustError::io(&path, error))
+        lock::wait_for(&path).map_err(|error| TrustError::io(&path, error))
     }
 
     /// Returns what is known of an author.
@@ -91,7 +91,7 @@ impl TrustFiles {
     /// Returns the owner's policy, or the default one where there is no file of that name.
     pub(super) fn policy(&self) -> Result<SignerPolicy, TrustError> {
         let path = self.folder.join("policy.yaml");
-        let text = private_dir::read(&path, policy::MAX_BYTES);
+        let text = private::read(&path, policy::MAX_BYTES);
         let Some(text) = text.map_err(|error| TrustError::io(&path, error))? else {
             return Ok(SignerPolicy::default());
         };
@@ -135,7 +135,7 @@ fn read_author(
 
 /// Reads a file; `None` where there is none.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TrustError> {
-    let json = private_dir::read(path, MAX_BYTES).map_err(|error| TrustError::io(path, error))?;
+    let json = private::read(path, MAX_BYTES).map_err(|error| TrustError::io(path, error))?;
     let parse = |json: Vec<u8>| {
         serde_json::from_slice(&json).map_err(|error| TrustError::Broken {
             path: path.to_owned(),
@@ -153,7 +153,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), TrustError> {
         if json.len() as u64 > MAX_BYTES {
             Err(std::io::Error::other("there is too much to write"))
         } else {
-            private_dir::write(path, &json)
+            private::write(path, &json)
         }
     };
     write().map_err(|error| TrustError::io(path, error))

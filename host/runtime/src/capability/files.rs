@@ -30,7 +30,6 @@ mod stamp;
 mod streams;
 mod streams_0_3;
 mod temporary;
-mod tick;
 mod times;
 mod tree;
 

@@ -1,13 +1,15 @@
 //! What a child says, read as it comes and kept within bounds.
 
 use std::io::Read;
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use super::GRACE;
+use syft_system::process::Leash;
+
+/// How long it takes at most until all are gone who could write to a pipe.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Which part is kept of more than is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +36,7 @@ impl Capture {
     pub(super) fn start(
         mut pipe: impl Read + Send + 'static,
         keep: Keep,
-        leash: Option<UnixStream>,
+        leash: Option<Leash>,
     ) -> Self {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (done, over) = channel();
@@ -45,7 +47,7 @@ impl Capture {
                 let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.add(&buffer[..n], keep);
                 if let (true, Some(leash)) = (kept.is_cut, &leash) {
-                    leash.shutdown(Shutdown::Write).ok();
+                    leash.let_go();
                 }
             }
             done.send(()).ok();

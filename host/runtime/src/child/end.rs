@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use rustix::process::{Signal, WaitIdStatus};
+use syft_system::process::ProcessEnd;
 
 /// How a child ended, and what it said.
 #[derive(Debug)]
@@ -53,26 +53,13 @@ impl Ended {
     }
 }
 
-impl End {
-    /// Returns the line that says it.
-    pub(super) fn report(status: &WaitIdStatus) -> String {
-        match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => format!("exited {code}\n"),
-            (_, Some(signal)) => format!("signalled {signal}\n"),
-            _ => String::new(),
-        }
-    }
-
-    /// Reads such a line.
-    pub(super) fn from_report(line: &str) -> Option<Self> {
-        let (how, number) = line.trim_end().split_once(' ')?;
-        let number: i32 = number.parse().ok()?;
-        match how {
-            "exited" => Some(Self::Exited(number)),
-            "signalled" if number == Signal::XCPU.as_raw() => Some(Self::CpuTime),
-            "signalled" if number == Signal::XFSZ.as_raw() => Some(Self::FileSize),
-            "signalled" => Some(Self::Signalled(number)),
-            _ => None,
+impl From<ProcessEnd> for End {
+    fn from(end: ProcessEnd) -> Self {
+        match end {
+            ProcessEnd::Exited(code) => Self::Exited(code),
+            ProcessEnd::Signalled(signal) => Self::Signalled(signal),
+            ProcessEnd::CpuTime => Self::CpuTime,
+            ProcessEnd::FileSize => Self::FileSize,
         }
     }
 }

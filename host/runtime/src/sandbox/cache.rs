@@ -3,15 +3,15 @@
 //! What lies here runs as native code, outside the sandbox. It is therefore only
 //! ever written by this host, in a folder that nobody else may write to.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use rustix::fs::{FlockOperation, flock};
 use syft_manifest::Digest;
-use syft_manifest::private_dir::is_ours_alone;
+use syft_system::lock::{self, Lock};
+use syft_system::private;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
@@ -124,7 +124,7 @@ impl Cache {
             let found = Engine::detect_precompiled_file(&path);
             matches!(found, Ok(Some(Precompiled::Component)))
         };
-        if !metadata.is_file() || !is_ours_alone(&metadata) || !is_code() {
+        if !metadata.is_file() || !private::is_ours_alone(&path).unwrap_or(false) || !is_code() {
             tracing::warn!("{} is not ours and not used", path.display());
             return Ok(None);
         }
@@ -151,33 +151,30 @@ impl Cache {
 
 /// Makes a folder for compiled code if there is none, and checks that nobody else could write to it.
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("create {}", folder.display()))?;
-    let metadata =
-        fs::symlink_metadata(folder).with_context(|| format!("look at {}", folder.display()))?;
+    private::make_folders(folder).with_context(|| format!("create {}", folder.display()))?;
+    let is_ours = is_ours_alone(folder);
     anyhow::ensure!(
-        metadata.is_dir() && is_ours_alone(&metadata),
+        is_ours.with_context(|| format!("look at {}", folder.display()))?,
         "{} can be written by others; compiled code is not loaded from there",
         folder.display()
     );
     Ok(())
 }
 
+/// Tells whether it is a folder, and none that a link leads to, which others cannot write to.
+fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(folder)?.is_dir() && private::is_ours_alone(folder)?)
+}
+
 /// Tells whether somebody compiles a component for the cache in a folder.
 pub fn is_being_compiled(folder: &Path, component: &Digest) -> bool {
-    let Ok(file) = File::open(CompileLock::path(folder, component)) else {
-        return false;
-    };
-    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    lock::is_held(&CompileLock::path(folder, component))
 }
 
 /// What the one has who compiles a component, until it is dropped.
 struct CompileLock {
     path: PathBuf,
-    _file: File,
+    _lock: Lock,
 }
 
 impl CompileLock {
@@ -186,18 +183,18 @@ impl CompileLock {
     }
 
     /// Waits until nobody else compiles it.
-    fn take(folder: &Path, component: &Digest) -> std::io::Result<Self> {
+    fn take(folder: &Path, component: &Digest) -> io::Result<Self> {
         let path = Self::path(folder, component);
-        let mut options = File::options();
-        let options = options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            tracing::info!(
-                "another syft-host compiles this component: waiting for it, to use what it makes"
-            );
-            flock(&file, FlockOperation::LockExclusive)?;
-        }
-        Ok(Self { path, _file: file })
+        let lock = match lock::try_for(&path)? {
+            Some(lock) => lock,
+            None => {
+                tracing::info!(
+                    "another syft-host compiles this component: waiting for it, to use what it makes"
+                );
+                lock::wait_for(&path)?
+            }
+        };
+        Ok(Self { path, _lock: lock })
     }
 }
 
@@ -205,7 +202,7 @@ impl Drop for CompileLock {
     /// Whoever waits for the file that is deleted finds the code; who comes later makes a new one.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path)
-            && error.kind() != std::io::ErrorKind::NotFound
+            && error.kind() != io::ErrorKind::NotFound
         {
             tracing::debug!("a lock of the compiler is left behind: {error}");
         }

@@ -17,7 +17,6 @@ use wasmtime::{
 };
 
 use super::wasi::Wasi;
-use crate::machine;
 
 /// How often a running guest gives way to others, and how exact its deadline is
 /// while it computes.
@@ -62,7 +61,7 @@ impl Clearing {
     pub(super) fn of_this_machine() -> Self {
         if FINDS_SWAPPED_PAGES {
             Self::WhatIsWritten
-        } else if machine::may_swap() {
+        } else if syft_system::machine::may_swap() {
             Self::All
         } else {
             Self::WhatIsPresent

@@ -5,13 +5,13 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
+use syft_system::{Dir, FileId, disk};
 
 use super::StoreOptions;
 use super::no_sync_backend::NoSyncBackend;
@@ -30,7 +30,7 @@ pub(super) struct File {
 
 struct Open {
     state: OpenState,
-    number: Number,
+    id: FileId,
 }
 
 /// The database, and what is not in it yet.
@@ -39,9 +39,6 @@ pub(super) struct OpenState {
     pub(super) database: Arc<Database>,
     pub(super) layer: Arc<Layer>,
 }
-
-/// The numbers of a device and of a file on it.
-type Number = (u64, u64);
 
 impl File {
     pub(super) fn open(path: &Path, options: &StoreOptions) -> Result<Self, redb::Error> {
@@ -54,7 +51,7 @@ impl File {
 
     /// Tells whether there is a disk to which what is written has to be forced.
     pub(super) fn is_forced(&self) -> bool {
-        self.options.durability != Durability::None && !is_in_memory(&self.path)
+        self.options.durability != Durability::None && !disk::is_in_memory(&self.path)
     }
 
     /// Returns the database. See [`File::state`].
@@ -78,7 +75,7 @@ impl File {
                 opened
             }
         };
-        if number(&self.path)? != current.number {
+        if id_at(&self.path)? != current.id {
             return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
         }
         Ok(open.insert(current).state.clone())
@@ -122,8 +119,8 @@ impl Open {
             Ok(OpenState { database, layer })
         };
         let state = guarded(opened)?;
-        let number = number(path)?;
-        Ok(Self { state, number })
+        let id = id_at(path)?;
+        Ok(Self { state, id })
     }
 }
 
@@ -145,7 +142,8 @@ fn open(path: &Path, options: &StoreOptions, may_create: bool) -> Result<Databas
         match new.persist_noclobber(path) {
             Ok(_) => {
                 if options.durability != Durability::None {
-                    fs::File::open(folder)?.sync_all()?;
+                    let forced = Dir::open_ambient(folder).and_then(|folder| folder.force());
+                    forced.map_err(io::Error::from)?;
                 }
                 return Ok(database);
             }
@@ -173,14 +171,7 @@ fn with_file(file: fs::File, options: &StoreOptions) -> Result<Database, Databas
     builder.create_with_backend(NoSyncBackend(file))
 }
 
-/// Tells whether a file lies in memory alone: it is lost with it, whatever is forced.
-fn is_in_memory(path: &Path) -> bool {
-    const TMPFS: u64 = 0x0102_1994;
-    rustix::fs::statfs(path).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TMPFS))
-}
-
-fn number(path: &Path) -> io::Result<Number> {
-    let metadata = fs::metadata(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-    Ok((metadata.dev(), metadata.ino()))
+fn id_at(path: &Path) -> io::Result<FileId> {
+    FileId::at(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }

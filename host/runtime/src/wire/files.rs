@@ -298,21 +298,21 @@ pub enum FileEffect {
         /// Where it goes.
         to: String,
         /// Which file.
-        file: FileId,
+        file: WireFileId,
     },
     /// A folder is made, in the place of a file if there is one.
     MakeFolder {
         /// The path.
         path: String,
         /// The file.
-        over: Option<FileId>,
+        over: Option<WireFileId>,
     },
     /// A file is removed.
     Remove {
         /// The path.
         path: String,
         /// Which file.
-        file: FileId,
+        file: WireFileId,
     },
     /// A folder is removed, if nothing is in it.
     RemoveFolder {
@@ -343,7 +343,7 @@ pub enum FileEffect {
 
 /// Which file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileId {
+pub struct WireFileId {
     /// Its number.
     pub inode: u64,
     /// When it was made: seconds and nanoseconds.

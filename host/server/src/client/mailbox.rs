@@ -4,16 +4,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, OpenOptions};
-use rustix::io::Errno;
-use syft_manifest::nofollow_dir::{force, is_absent};
 use syft_protocol::address::{Address, AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
+use syft_system::{Create, Dir, Open, OpenedFile, SystemError};
 
 use crate::tree::Tree;
 
@@ -85,9 +81,8 @@ impl Mailbox {
     pub(crate) fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
         let folder = self.caller_folder(address)?;
         let name = address.id().request_name();
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        let written = folder.open_with(&name, &options)?.write_all(request);
+        let mut opened = folder.open_file(&name, Open::WRITE.create(Create::New))?;
+        let written = opened.file.write_all(request);
         if written.is_err() && folder.remove_file(&name).is_err() {
             tracing::debug!(name, "half a request is left behind");
         }
@@ -113,8 +108,8 @@ impl Mailbox {
         }
         let folder = self.caller_folder(address)?;
         let name = address.id().request_name();
-        let file = open_file(&folder, &name)?;
-        let held = file.map(|file| read(&file, limit)).transpose()?;
+        let opened = open_file(&folder, &name)?;
+        let held = opened.map(|opened| read(&opened.file, limit)).transpose()?;
         if held.is_some_and(|bytes| is_whole(&bytes)) {
             return Ok(());
         }
@@ -128,10 +123,10 @@ impl Mailbox {
     /// It cannot be forced.
     pub(crate) fn force(&self, address: &Address) -> io::Result<()> {
         let folder = self.0.open_folder(address.folder())?;
-        if let Some(file) = open_file(&folder, &address.id().request_name())? {
-            file.sync_all()?;
+        if let Some(opened) = open_file(&folder, &address.id().request_name())? {
+            opened.file.sync_all()?;
         }
-        force(&folder)
+        Ok(folder.force()?)
     }
 
     /// Looks for the answer of a request, and reads it if it has at most `limit` bytes.
@@ -140,31 +135,26 @@ impl Mailbox {
     /// It cannot be read.
     pub(crate) fn look(&self, address: &Address, limit: u64) -> io::Result<AnswerState> {
         let folder = match self.0.open_folder(address.folder()) {
-            Err(error) if is_absent(&error) => return Ok(AnswerState::Removed),
+            Err(error) if error.is_absent() => return Ok(AnswerState::Removed),
             folder => folder?,
         };
-        if marks(address)
-            .iter()
-            .any(|mark| folder.symlink_metadata(mark).is_ok())
-        {
+        if marks(address).iter().any(|mark| folder.look(mark).is_ok()) {
             return Ok(AnswerState::Rejected);
         }
         let name = address.id().response_name();
-        let Some(file) = open_file(&folder, &name)? else {
-            if folder.symlink_metadata(&name).is_ok() {
+        let Some(OpenedFile { file, found }) = open_file(&folder, &name)? else {
+            if folder.look(&name).is_ok() {
                 return Ok(AnswerState::NoFile);
             }
-            return Ok(match folder.symlink_metadata(address.id().request_name()) {
-                Err(error) if is_absent(&error) => AnswerState::Removed,
+            return Ok(match folder.look(&address.id().request_name()) {
+                Err(error) if error.is_absent() => AnswerState::Removed,
                 _ => AnswerState::Pending,
             });
         };
-        let found = file.metadata()?;
-        let n_bytes = found.len();
-        if n_bytes > limit {
-            return Ok(AnswerState::TooLarge(n_bytes));
+        if found.bytes > limit {
+            return Ok(AnswerState::TooLarge(found.bytes));
         }
-        let changed = found.ctime().saturating_mul(1_000_000);
+        let changed = found.changed.seconds.saturating_mul(1_000_000);
         let now = Timestamp::from_system_time(SystemTime::now());
         Ok(AnswerState::Ready(AnswerBytes {
             bytes: read(&file, limit)?,
@@ -191,18 +181,12 @@ impl Mailbox {
 }
 
 /// Opens a regular file, if there is one. No link is followed, and nobody waits for a writer.
-fn open_file(folder: &Dir, name: &str) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = match folder.open_with(name, &options) {
-        Err(error) if is_absent(&error) || is_socket(&error) => return Ok(None),
-        opened => opened?.into_std(),
-    };
-    Ok(file.metadata()?.is_file().then_some(file))
-}
-
-fn is_socket(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
+fn open_file(folder: &Dir, name: &str) -> io::Result<Option<OpenedFile>> {
+    match folder.open_file(name, Open::READ) {
+        Err(SystemError::NotAFile | SystemError::IsAFolder) => Ok(None),
+        Err(error) if error.is_absent() => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
 }
 
 fn read(file: &File, limit: u64) -> io::Result<Vec<u8>> {

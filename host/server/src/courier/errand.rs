@@ -1,7 +1,6 @@
 //! What the courier does for one message: each step ends with one event.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
 use anyhow::Context;
@@ -158,7 +157,7 @@ impl Errand {
             failpoint::reach(Step::BeforeSend, "");
             let path = place.folder_path();
             let written = shared.tree.write(&place, &request, |folder| {
-                shared.hints.watch(id, folder.as_fd(), &path);
+                shared.hints.watch(id, folder, &path);
             });
             failpoint::reach(Step::AfterSend, "");
             written
@@ -220,7 +219,7 @@ impl Errand {
                 && let Some(folder) = shared.tree.folder(&place)
             {
                 let path = place.folder_path();
-                shared.hints.watch(id, folder.as_fd(), &path);
+                shared.hints.watch(id, &folder, &path);
             }
             shared.tree.look(&place, limit)
         };

@@ -1,13 +1,12 @@
 //! What the kernel says of the folders in which messages wait for their answers.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use syft_system::Dir;
+use syft_system::watch::{ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 use tokio::sync::Notify;
 use uuid::Uuid;
-
-use crate::inotify::{ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Messages of which something is known, and nobody has asked yet. Where there are more, looks
 /// from time to time find them.
@@ -46,7 +45,7 @@ impl AnswerHints {
 
     /// Watches the folder in which a message waits, which is open under this path. If it cannot
     /// be watched, looks from time to time find the answer.
-    pub(super) fn watch(&self, id: Uuid, folder: BorrowedFd<'_>, path: &str) {
+    pub(super) fn watch(&self, id: Uuid, folder: &Dir, path: &str) {
         let path: Arc<str> = Arc::from(path);
         let mut folders = self.folders();
         // Also where it is known: another folder may have its name by now.
@@ -110,6 +109,8 @@ impl ChangeObserver for Shared {
         }
     }
 
+    /// Looks from time to time find what came.
+    fn changed(&self, _folder: &Arc<str>) {}
     fn lost(&self) {}
 }
 

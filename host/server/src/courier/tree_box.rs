@@ -4,14 +4,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cap_std::fs::Dir;
 use syft_manifest::clock::now;
-use syft_manifest::nofollow_dir::is_absent;
 use syft_protocol::acl::{Access, Reason};
 use syft_protocol::address::{Address, Datasite};
 use syft_protocol::message::Request;
 use syft_protocol::outbox::{Look, Receiver};
 use syft_runtime::capability::files::{Broken, DatasitesDir, Rules};
+use syft_system::{Dir, is_absent};
 use uuid::Uuid;
 
 use crate::client::mailbox::{AnswerBytes, AnswerState, Mailbox};

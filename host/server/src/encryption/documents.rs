@@ -4,12 +4,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use syft_manifest::nofollow_dir::{self, open_or_create, open_path};
 use syft_protocol::address::Datasite;
 use syft_protocol::encryption::{DidError, MAX_DID_BYTES, PublicKeys};
+use syft_system::{Dir, Open, SystemError, replace};
 
 /// The name of a DID document, in the folder `public` of a datasite.
 pub const DID_FILE: &str = "did.json";
@@ -47,24 +44,21 @@ pub fn read_document(datasites: &Path, datasite: &Datasite) -> Document {
 }
 
 fn read(datasites: &Path, datasite: &Datasite) -> io::Result<Vec<u8>> {
-    let public = open_path(&root(datasites)?, names(datasite).into_iter())?;
-    let mut options = OpenOptions::new();
-    // A stranger's FIFO would make us wait for its writer.
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = public.open_with(DID_FILE, &options)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
+    let path = format!("{}/{DID_FILE}", names(datasite).join("/"));
+    let opened = root(datasites)?.open_file_below(&path, Open::READ)?;
     let mut bytes = Vec::new();
-    file.take(MAX_DID_BYTES + 1).read_to_end(&mut bytes)?;
+    opened
+        .file
+        .take(MAX_DID_BYTES + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Writes the owner's own document, whole.
 pub(super) fn write(datasites: &Path, owner: &Datasite, document: &str) -> io::Result<()> {
     fs::create_dir_all(datasites)?;
-    let public = open_or_create(&root(datasites)?, names(owner).into_iter())?;
-    nofollow_dir::replace(&public, DID_FILE, document.as_bytes())
+    let public = root(datasites)?.open_or_make(names(owner).into_iter())?;
+    Ok(replace::replace(&public, DID_FILE, document.as_bytes())?)
 }
 
 /// Which names of DID documents are taken in the owner's folder.
@@ -75,7 +69,8 @@ pub(super) struct TakenNames {
 
 /// Returns which names are taken in the owner's folder, by whatever lies there.
 pub(super) fn taken_names(datasites: &Path, owner: &Datasite) -> io::Result<TakenNames> {
-    let public = root(datasites).and_then(|root| open_path(&root, names(owner).into_iter()));
+    let path = names(owner).join("/");
+    let public = root(datasites).and_then(|root| Ok(root.open_folder_below(&path)?));
     let public = match public {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(TakenNames {
@@ -85,8 +80,8 @@ pub(super) fn taken_names(datasites: &Path, owner: &Datasite) -> io::Result<Take
         }
         public => public?,
     };
-    let is_there = |name| match public.symlink_metadata(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+    let is_there = |name| match public.look(name) {
+        Err(SystemError::NotFound) => Ok(false),
         found => found.map(|_| true),
     };
     Ok(TakenNames {
@@ -96,7 +91,7 @@ pub(super) fn taken_names(datasites: &Path, owner: &Datasite) -> io::Result<Take
 }
 
 fn root(datasites: &Path) -> io::Result<Dir> {
-    Dir::open_ambient_dir(fs::canonicalize(datasites)?, ambient_authority())
+    Ok(Dir::open_ambient(&fs::canonicalize(datasites)?)?)
 }
 
 fn names(datasite: &Datasite) -> [&str; 2] {

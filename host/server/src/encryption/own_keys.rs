@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use syft_manifest::private_dir;
 use syft_protocol::encryption::{KeysError, MAX_KEYS_BYTES, OwnKeys};
+use syft_system::private;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -75,7 +75,7 @@ pub(super) fn read(places: &KeyPlaces) -> Result<Option<OwnKeys>, OwnKeysError> 
         path: path.clone(),
         error,
     };
-    let Some(json) = private_dir::read(path, MAX_KEYS_BYTES).map_err(io)? else {
+    let Some(json) = private::read(path, MAX_KEYS_BYTES).map_err(io)? else {
         return Ok(None);
     };
     let json = Zeroizing::new(json);
@@ -124,8 +124,8 @@ fn new_keys(places: &KeyPlaces) -> Result<OwnKeys, OwnKeysError> {
     let own = OwnKeys::of_random(&seeds[0], &seeds[1]);
     let path = &places.own_keys;
     let folder = path.parent().unwrap_or(path);
-    let written = private_dir::make_folder(folder)
-        .and_then(|()| private_dir::write(path, own.to_json().as_bytes()));
+    let written =
+        private::make_folder(folder).and_then(|()| private::write(path, own.to_json().as_bytes()));
     written.map_err(|error| OwnKeysError::Io {
         path: path.clone(),
         error,

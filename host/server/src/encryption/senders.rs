@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use syft_manifest::Digest;
-use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::Datasite;
 use syft_protocol::encryption::IdentityKey;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::lock::{self, Lock};
+use syft_system::private;
 
 /// The most senders whose keys are kept.
 const MOST: usize = 4_096;
@@ -164,9 +165,9 @@ impl SenderKeys {
         Ok(paths)
     }
 
-    fn lock(&self) -> io::Result<FolderLock> {
-        private_dir::make_folder(&self.folder)?;
-        private_dir::lock(&self.folder.join("lock"))
+    fn lock(&self) -> io::Result<Lock> {
+        private::make_folder(&self.folder)?;
+        lock::wait_for(&self.folder.join("lock"))
     }
 
     fn write(&self, pinned: &PinnedSender) -> io::Result<()> {
@@ -178,7 +179,7 @@ impl SenderKeys {
         };
         let mut json = serde_json::to_vec_pretty(&file)?;
         json.push(b'\n');
-        private_dir::write(&self.path(&pinned.email), &json)
+        private::write(&self.path(&pinned.email), &json)
     }
 
     /// Emails may be what file systems take for something else.
@@ -199,7 +200,7 @@ impl PinnedSender {
 }
 
 fn read(path: &Path) -> io::Result<Option<PinnedSender>> {
-    let Some(json) = private_dir::read(path, MAX_BYTES)? else {
+    let Some(json) = private::read(path, MAX_BYTES)? else {
         return Ok(None);
     };
     let wrong = |why: String| io::Error::other(format!("{}: {why}", path.display()));

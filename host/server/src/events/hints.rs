@@ -1,13 +1,12 @@
 //! Hints at what changes in the folders that may hold watched files.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_protocol::file_events::FileHint;
+use syft_system::Dir;
+use syft_system::watch::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 use tokio::sync::Notify;
-
-use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
@@ -44,6 +43,10 @@ impl Hints {
             (true, _) => {}
             (false, what) => hint(&mut self.files, event.path(), what),
         }
+        self.bound();
+    }
+
+    fn bound(&mut self) {
         if self.len() > MAX_HINTS {
             *self = Self {
                 everything: true,
@@ -89,7 +92,7 @@ impl HintQueue {
     }
 
     /// Watches a folder that is open under this path, if that can be.
-    pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &Arc<str>) {
+    pub(super) fn cover(&self, folder: &Dir, path: &Arc<str>) {
         self.folders
             .cover(folder, path, WatchMask::Everything, None);
     }
@@ -120,6 +123,13 @@ impl Shared {
 impl ChangeObserver for Shared {
     fn note(&self, event: &FolderChange<'_>) {
         self.hints().note(event);
+        self.changed.notify_one();
+    }
+
+    fn changed(&self, folder: &Arc<str>) {
+        let mut hints = self.hints();
+        hints.new_folders.insert(Arc::clone(folder));
+        hints.bound();
         self.changed.notify_one();
     }
 

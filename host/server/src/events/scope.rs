@@ -3,21 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FileType, OFlags, fstat};
 use syft_protocol::address::Datasite;
 use syft_protocol::file_events::{FileStamp, LookResult};
 use syft_protocol::pattern::{Effort, Globs};
 
 use super::hints::HintQueue;
 use super::walk::{Branch, FOLDERS_AT_ONCE, FolderRead, OPENING, Walk};
-use crate::tree::Cursor;
 use syft_runtime::capability::files::{
     DatasitesDir, FilePolicy, GuestPath, MAX_PATH_BYTES, stamp_at,
 };
+use syft_system::{Dir, DirCursor, FileType};
 
 /// Files that an app may watch.
 pub(super) const MAX_FILES: usize = 100_000;
@@ -168,7 +166,7 @@ impl WatchScope {
     fn read(
         &self,
         path: &Arc<str>,
-        mut cursor: Cursor,
+        mut cursor: DirCursor,
         most: usize,
         hints: &HintQueue,
     ) -> io::Result<FolderRead> {
@@ -177,38 +175,37 @@ impl WatchScope {
         if !self.leads_on_from(&parents) {
             return Ok(read);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_unchecked(&GuestPath::of(path), flags)?;
-        if cursor.stay_in(&fstat(&folder)?) {
-            hints.cover(folder.as_fd(), path);
+        let folder = self.root.open_folder_to_read(&GuestPath::of(path))?;
+        if cursor.stay_in(folder.look_at_itself()?.id) {
+            hints.cover(&folder, path);
         }
-        cursor.read_on(folder.as_fd(), |entry| {
+        folder.read_on(&mut cursor, |entry| {
             read.n_names += 1;
             // A guest cannot name what is not UTF-8, or what is too long.
-            if let Ok(name) = entry.file_name().to_str()
+            if let Some(name) = entry.name
                 && path.len() + 1 + name.len() <= MAX_PATH_BYTES
             {
                 let names: Vec<&str> = parents.iter().copied().chain([name]).collect();
-                self.sort_in(&folder, &names, entry.file_type(), &mut read);
+                self.sort_in(&folder, &names, entry.kind, &mut read);
             }
             let is_enough = read.n_names >= most || read.folders.len() >= FOLDERS_AT_ONCE;
-            Ok(if is_enough {
+            if is_enough {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
-            })
+            }
         })?;
         read.rest = (!cursor.is_at_start()).then_some(cursor);
         Ok(read)
     }
 
-    fn sort_in(&self, folder: &OwnedFd, names: &[&str], kind: FileType, read: &mut FolderRead) {
+    fn sort_in(&self, folder: &Dir, names: &[&str], kind: Option<FileType>, read: &mut FolderRead) {
         let (path, name) = (|| Arc::from(names.join("/")), names[names.len() - 1]);
         // Some file systems do not say what it is. Then both is tried.
-        let may_be_file = matches!(kind, FileType::RegularFile | FileType::Unknown);
-        let may_be_folder = matches!(kind, FileType::Directory | FileType::Unknown);
+        let may_be_file = matches!(kind, Some(FileType::File) | None);
+        let may_be_folder = matches!(kind, Some(FileType::Folder) | None);
         if may_be_file && self.covers_names(names) {
-            match stamp_at(folder.as_fd(), name) {
+            match stamp_at(folder, name) {
                 Ok(found) => read.files.extend(found.map(|stamp| (path(), stamp))),
                 Err(error) => tracing::debug!(name, "cannot look at a file: {error}"),
             }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use syft_protocol::file_events::FileStamp;
+use syft_system::DirCursor;
 
 use super::scope::{FileScan, MAX_FILES};
-use crate::tree::Cursor;
 
 /// What it costs in names to open a folder.
 pub(super) const OPENING: usize = 8;
@@ -41,7 +41,7 @@ pub(super) struct Walk {
 pub(super) struct Branch {
     top: Arc<str>,
     /// Folders that are to be read, from where on. The next one is the last.
-    pub(super) left: Vec<(Arc<str>, Cursor)>,
+    pub(super) left: Vec<(Arc<str>, DirCursor)>,
     /// Files that were found since it began, and the datasites.
     seen: HashSet<Arc<str>>,
     datasites: HashSet<Arc<str>>,
@@ -55,7 +55,7 @@ pub(super) struct FolderRead {
     pub(super) files: HashMap<Arc<str>, FileStamp>,
     pub(super) folders: Vec<Arc<str>>,
     /// Where there is more.
-    pub(super) rest: Option<Cursor>,
+    pub(super) rest: Option<DirCursor>,
 }
 
 impl Walk {
@@ -145,7 +145,7 @@ impl Walk {
 impl Branch {
     fn new(top: Arc<str>) -> Self {
         Self {
-            left: vec![(Arc::clone(&top), Cursor::default())],
+            left: vec![(Arc::clone(&top), DirCursor::default())],
             top,
             seen: HashSet::new(),
             datasites: HashSet::new(),
@@ -160,7 +160,7 @@ impl Branch {
             self.datasites.extend(read.folders)
         } else {
             let folders = read.folders.into_iter();
-            let folders = folders.map(|path| (path, Cursor::default()));
+            let folders = folders.map(|path| (path, DirCursor::default()));
             self.left.extend(folders);
         }
         let room = MAX_FILES.saturating_sub(self.seen.len());

@@ -7,9 +7,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::nameless_files::hands_down_rights;
-use cap_std::fs::Dir;
 use syft_protocol::address::Folder;
+use syft_system::Dir;
 
 use super::Tree;
 use super::prepare::create_keep_file;
@@ -69,7 +68,7 @@ impl Tree {
         }
         let dir = self.open_folder(folder)?;
         let opened = Arc::new(Held {
-            takes_nameless: !hands_down_rights(&dir),
+            takes_nameless: !dir.hands_down_rights(),
             dir,
             is_kept: AtomicBool::new(false),
         });

@@ -3,14 +3,11 @@
 //! Why: docs/decisions/02-scans-read-in-slices.md
 
 use std::collections::HashSet;
-use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, openat};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
+use syft_system::{Dir, DirCursor, FileType, Stat, SystemError};
 
-use super::cursor::Cursor;
 use super::read::{is_outdated, look_at};
 use super::scan::SkippedEntries;
 
@@ -31,64 +28,56 @@ pub(super) struct Names {
 /// Reads so many names. Afterwards the cursor is where the next ones are, or at the start
 /// if there are none.
 pub(super) fn read_names(
-    dir: BorrowedFd<'_>,
-    cursor: &mut Cursor,
+    dir: &Dir,
+    cursor: &mut DirCursor,
     most: usize,
     is_thorough: bool,
-) -> io::Result<Names> {
+) -> Result<Names, SystemError> {
     let mut names = Names::default();
-    cursor.read_on(dir, |entry| {
+    dir.read_on(cursor, |entry| {
         names.n_read += 1;
         // A name that is not UTF-8 is neither an id nor an email.
-        if let Ok(name) = entry.file_name().to_str() {
-            names.sort_in(dir, name, entry.file_type(), is_thorough);
+        if let Some(name) = entry.name {
+            names.sort_in(dir, name, entry.kind, is_thorough);
         }
         let is_enough = names.n_read >= most || names.requests.len() >= MOST_REQUESTS;
-        Ok(if is_enough {
+        if is_enough {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
-        })
+        }
     })?;
     Ok(names)
 }
 
 impl Names {
-    fn sort_in(&mut self, dir: BorrowedFd<'_>, name: &str, kind: FileType, is_thorough: bool) {
-        let kind = match kind {
-            // Some file systems do not say.
-            FileType::Unknown => kind_of(dir, name),
-            kind => kind,
-        };
+    fn sort_in(&mut self, dir: &Dir, name: &str, kind: Option<FileType>, is_thorough: bool) {
+        // Some file systems do not say.
+        let kind = kind.or_else(|| Some(look(dir, name)?.kind));
+        let is = |of| kind == Some(of);
         match request_file(name) {
-            FileKind::Request(id) if kind.is_file() => self.requests.push(id),
+            FileKind::Request(id) if is(FileType::File) => self.requests.push(id),
             FileKind::Request(_) => self.skipped.not_files += 1,
-            FileKind::Response(_) if is_thorough && kind.is_file() && is_empty(dir, name) => {}
+            FileKind::Response(_) if is_thorough && is(FileType::File) && is_empty(dir, name) => {}
             // A folder there, too, keeps the request from being answered.
-            FileKind::Response(id) if kind.is_file() || kind.is_dir() => {
+            FileKind::Response(id) if is(FileType::File) || is(FileType::Folder) => {
                 self.responses.insert(id);
             }
             FileKind::NotAnId => self.skipped.not_ids += 1,
-            _ if kind.is_dir() && is_sender(name) => self.senders.push(name.to_owned()),
-            _ if kind.is_symlink() && is_sender(name) => self.skipped.linked_folders += 1,
+            _ if is(FileType::Folder) && is_sender(name) => self.senders.push(name.to_owned()),
+            _ if is(FileType::Link) && is_sender(name) => self.skipped.linked_folders += 1,
             _ => {}
         }
     }
 
     /// Leaves out the requests that have an answer. Where these are not all names of the
     /// folder, the answer may be among the others.
-    pub(super) fn leave_out_answered(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        is_whole: bool,
-        is_thorough: bool,
-    ) {
+    pub(super) fn leave_out_answered(&mut self, dir: &Dir, is_whole: bool, is_thorough: bool) {
         let responses = std::mem::take(&mut self.responses);
         let is_answered = |id: &RequestId| {
             let found = look(dir, &id.response_name());
             found.is_some_and(|found| {
-                let kind = FileType::from_raw_mode(found.st_mode);
-                kind.is_dir() || (kind.is_file() && !(is_thorough && found.st_size == 0))
+                found.is_folder() || (found.is_file() && !(is_thorough && found.bytes == 0))
             })
         };
         let is_done = |id: &RequestId| responses.contains(id) || (!is_whole && is_answered(id));
@@ -99,24 +88,12 @@ impl Names {
     }
 }
 
-/// Opens a folder that lies in another one.
-pub(super) fn open_to_read(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(parent, name, flags, Mode::empty())?)
-}
-
-fn look(dir: BorrowedFd<'_>, name: &str) -> Option<Stat> {
+fn look(dir: &Dir, name: &str) -> Option<Stat> {
     look_at(dir, name).ok().flatten()
 }
 
-fn kind_of(dir: BorrowedFd<'_>, name: &str) -> FileType {
-    look(dir, name).map_or(FileType::Unknown, |found| {
-        FileType::from_raw_mode(found.st_mode)
-    })
-}
-
-fn is_empty(dir: BorrowedFd<'_>, name: &str) -> bool {
-    look(dir, name).is_some_and(|found| found.st_size == 0)
+fn is_empty(dir: &Dir, name: &str) -> bool {
+    look(dir, name).is_some_and(|found| found.bytes == 0)
 }
 
 fn is_sender(name: &str) -> bool {

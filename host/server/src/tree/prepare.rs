@@ -5,15 +5,13 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use syft_manifest::nofollow_dir::{create_new, open_or_create, open_path, replace};
 use syft_manifest::{AccessGrants, WantedRules};
 use syft_protocol::address::{AppName, Datasite, Endpoint};
 use syft_protocol::permissions::{PERMISSION_FILE, asked_rules, is_unedited, rpc_rules};
+use syft_system::replace::{create_new, replace};
+use syft_system::{Dir, Open, SystemError};
 
-use super::Tree;
+use super::{Tree, path_of};
 
 /// The file that keeps a folder from being empty. Sync ignores it.
 const KEEP_FILE: &str = ".syftkeep";
@@ -35,15 +33,16 @@ impl Tree {
         endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
     ) -> io::Result<()> {
         for endpoint in endpoints.clone() {
-            let folder = open_or_create(&self.rpc, endpoint.segments())?;
+            let folder = self.rpc.open_or_make(endpoint.segments())?;
             create_keep_file(&folder)?;
         }
         let rules = rpc_rules(endpoints);
-        match read_file(&self.rpc, PERMISSION_FILE, MOST_RULES_BYTES) {
+        let put = match read_file(&self.rpc, PERMISSION_FILE, MOST_RULES_BYTES) {
             Some(found) if found == rules.as_bytes() || !is_unedited(&found) => Ok(()),
             Some(_) => replace(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
             None => create_new(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
-        }
+        };
+        Ok(put?)
     }
 
     /// Publishes the schema, unless it is published already: an equal file keeps
@@ -55,7 +54,7 @@ impl Tree {
         if self.reads_as(SCHEMA_FILE, schema.as_bytes()) {
             return Ok(());
         }
-        replace(&self.rpc, SCHEMA_FILE, schema.as_bytes())
+        Ok(replace(&self.rpc, SCHEMA_FILE, schema.as_bytes())?)
     }
 
     fn reads_as(&self, name: &str, expected: &[u8]) -> bool {
@@ -79,25 +78,25 @@ pub fn write_access_rules(
     if grants.requested.is_empty() {
         return Ok(());
     }
-    let root = Dir::open_ambient_dir(datasites, ambient_authority())?;
     let names = [datasite.as_str(), "app_data"].into_iter();
-    let own = open_path(&root, names.chain(app.parts()))?;
+    let own = path_of(names.chain(app.parts()));
+    let own = Dir::open_ambient(datasites)?.open_folder_below(&own)?;
     for (rules, is_granted) in grants.decided() {
         if is_granted {
-            put_rules(&open_or_create(&own, rules.folders())?, rules)?;
-        } else if let Ok(folder) = open_path(&own, rules.folders()) {
+            put_rules(&own.open_or_make(rules.folders())?, rules)?;
+        } else if let Ok(folder) = own.open_folder_below(&path_of(rules.folders())) {
             withdraw_rules(&folder, rules)?;
         }
     }
     Ok(())
 }
 
-fn put_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
+fn put_rules(folder: &Dir, rules: &WantedRules) -> Result<(), SystemError> {
     let text = asked_rules(rules.text());
     match read_file(folder, PERMISSION_FILE, MOST_RULES_BYTES) {
         Some(found) if found == text.as_bytes() || found == rules.text().as_bytes() => Ok(()),
         Some(found) if is_unedited(&found) => replace(folder, PERMISSION_FILE, text.as_bytes()),
-        None if folder.symlink_metadata(PERMISSION_FILE).is_err() => {
+        None if folder.look(PERMISSION_FILE).is_err() => {
             create_new(folder, PERMISSION_FILE, text.as_bytes())
         }
         _ => {
@@ -110,7 +109,7 @@ fn put_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
     }
 }
 
-fn withdraw_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
+fn withdraw_rules(folder: &Dir, rules: &WantedRules) -> Result<(), SystemError> {
     let found = read_file(folder, PERMISSION_FILE, MOST_RULES_BYTES);
     if !found.is_some_and(|found| is_unedited(&found)) {
         return Ok(());
@@ -124,19 +123,13 @@ fn withdraw_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
 
 /// Reads the beginning of a file, if it is one and can be read.
 fn read_file(folder: &Dir, name: &str, most: u64) -> Option<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    // A stranger's FIFO would make us wait for its writer.
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = folder.open_with(name, &options).ok()?;
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return None;
-    }
+    let opened = folder.open_file(name, Open::READ).ok()?;
     let mut found = Vec::new();
-    file.take(most).read_to_end(&mut found).ok()?;
+    opened.file.take(most).read_to_end(&mut found).ok()?;
     Some(found)
 }
 
 /// Makes a file that keeps a folder from being empty, unless something of that name is there.
-pub(super) fn create_keep_file(dir: &Dir) -> io::Result<()> {
+pub(super) fn create_keep_file(dir: &Dir) -> Result<(), SystemError> {
     create_new(dir, KEEP_FILE, b"")
 }

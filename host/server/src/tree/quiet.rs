@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime};
 
 use syft_protocol::inbox::Stamp;
+use syft_system::Dir;
 
 use super::read::{look_at, stamp};
 
@@ -49,7 +49,7 @@ impl Quiet {
     }
 
     /// Tells whether a folder need not be read.
-    pub(super) fn passes(&mut self, parent: BorrowedFd<'_>, name: &str) -> bool {
+    pub(super) fn passes(&mut self, parent: &Dir, name: &str) -> bool {
         if self.before.is_empty() {
             return false;
         }

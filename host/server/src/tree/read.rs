@@ -2,22 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 
-use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx};
-use rustix::io::Errno;
-use syft_manifest::nofollow_dir::is_absent;
 use syft_protocol::address::{Address, RequestId};
 use syft_protocol::inbox::{Content, Refusal, Stamp, Version};
 use syft_protocol::message::Response;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::{Dir, Open, Stat, StatTime, SystemError, is_absent};
 
 use super::Tree;
 
 /// The most bytes of an answer that says that its request could not be read: its text is
 /// cut, and the URL in it bounded.
-const MAX_REFUSAL_BYTES: i64 = 64 << 10;
+const MAX_REFUSAL_BYTES: u64 = 64 << 10;
 
 /// What stands at the address of a request.
 #[derive(Debug)]
@@ -109,37 +105,22 @@ impl Tree {
 /// nobody waits for a writer, nor does a terminal become ours, and nothing of it is read.
 fn open_file(folder: &Dir, address: &Address) -> io::Result<OpenedRequest> {
     let name = address.id().request_name();
-    if !look_at(folder, &name)?.is_some_and(|found| is_file(&found)) {
+    if !look_at(folder, &name)?.is_some_and(|found| found.is_file()) {
         return Ok(OpenedRequest::Absent);
     }
     open_to_read(folder, &name)
 }
 
 pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<OpenedRequest> {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::empty()) {
-        // A socket, or a device that is not there.
-        Err(Errno::NXIO) => return Ok(OpenedRequest::Absent),
-        opened => opened?,
-    };
-    let found = fstat(&file)?;
-    if is_file(&found) {
-        Ok(OpenedRequest::File(RequestFile {
-            stamp: stamp(&found),
-            born: born(&file),
-            file: file.into(),
-        }))
-    } else {
-        Ok(OpenedRequest::Absent)
+    match folder.open_file(name, Open::READ) {
+        Err(SystemError::NotAFile | SystemError::IsAFolder) => Ok(OpenedRequest::Absent),
+        Err(error) => Err(error.into()),
+        Ok(opened) => Ok(OpenedRequest::File(RequestFile {
+            stamp: stamp(&opened.found),
+            born: opened.found.born.map(StatTime::nanos_since_1970),
+            file: opened.file,
+        })),
     }
-}
-
-/// Returns when a file was made, where that is known.
-fn born(file: impl AsFd) -> Option<i128> {
-    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
-    let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    is_known.then(|| nanos(found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 impl RequestFile {
@@ -176,17 +157,14 @@ impl RequestFile {
 /// may leave of one.
 fn is_answered(folder: &Dir, address: &Address) -> io::Result<bool> {
     let found = look_at(folder, &address.id().response_name())?;
-    Ok(found.is_some_and(|found| {
-        let kind = FileType::from_raw_mode(found.st_mode);
-        kind.is_dir() || (kind.is_file() && found.st_size > 0)
-    }))
+    Ok(found.is_some_and(|found| found.is_folder() || (found.is_file() && found.bytes > 0)))
 }
 
 /// Tells whether an answer only says that its request could not be read, and the request
 /// has changed since.
-pub(super) fn is_outdated(folder: impl AsFd, id: &RequestId, known: Option<Stamp>) -> bool {
-    let look = |name: &str| look_at(&folder, name).ok().flatten();
-    let Some(request) = look(&id.request_name()).filter(is_file) else {
+pub(super) fn is_outdated(folder: &Dir, id: &RequestId, known: Option<Stamp>) -> bool {
+    let look = |name: &str| look_at(folder, name).ok().flatten();
+    let Some(request) = look(&id.request_name()).filter(Stat::is_file) else {
         return false;
     };
     let now = stamp(&request);
@@ -194,24 +172,20 @@ pub(super) fn is_outdated(folder: impl AsFd, id: &RequestId, known: Option<Stamp
         return false;
     }
     let name = id.response_name();
-    let Some(answer) = look(&name).filter(is_file) else {
+    let Some(answer) = look(&name).filter(Stat::is_file) else {
         return false;
     };
     // Of one that is not known only the times tell.
     let has_changed = known.is_some() || now.changed > stamp(&answer).changed;
-    has_changed && answer.st_size <= MAX_REFUSAL_BYTES && says_unreadable(&folder, &name)
+    has_changed && answer.bytes <= MAX_REFUSAL_BYTES && says_unreadable(folder, &name)
 }
 
-fn says_unreadable(folder: impl AsFd, name: &str) -> bool {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let Ok(file) = openat(folder, name, flags, Mode::empty()) else {
+fn says_unreadable(folder: &Dir, name: &str) -> bool {
+    let Ok(opened) = folder.open_file(name, Open::READ) else {
         return false;
     };
     let mut bytes = Vec::new();
-    let read = File::from(file)
-        .take(MAX_REFUSAL_BYTES.unsigned_abs())
-        .read_to_end(&mut bytes);
+    let read = opened.file.take(MAX_REFUSAL_BYTES).read_to_end(&mut bytes);
     let answer = read
         .ok()
         .and_then(|_| Response::from_json(&bytes, Timestamp::MIN).ok());
@@ -219,26 +193,17 @@ fn says_unreadable(folder: impl AsFd, name: &str) -> bool {
 }
 
 /// Returns what has a name in a folder; a link is one itself.
-pub(super) fn look_at(folder: impl AsFd, name: &str) -> io::Result<Option<Stat>> {
-    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => Ok(None),
-        found => Ok(Some(found?)),
+pub(super) fn look_at(folder: &Dir, name: &str) -> Result<Option<Stat>, SystemError> {
+    match folder.look(name) {
+        Err(SystemError::NotFound) => Ok(None),
+        found => found.map(Some),
     }
-}
-
-pub(super) fn is_file(found: &Stat) -> bool {
-    FileType::from_raw_mode(found.st_mode).is_file()
 }
 
 pub(super) fn stamp(found: &Stat) -> Stamp {
     Stamp {
-        inode: found.st_ino,
-        bytes: found.st_size.unsigned_abs(),
-        changed: nanos(found.st_ctime, found.st_ctime_nsec),
+        inode: found.id.file,
+        bytes: found.bytes,
+        changed: found.changed.nanos_since_1970(),
     }
-}
-
-/// Returns a time in nanoseconds since the epoch.
-pub(super) fn nanos(seconds: impl Into<i128>, nanos: impl Into<i128>) -> i128 {
-    seconds.into() * 1_000_000_000 + nanos.into()
 }

@@ -8,23 +8,18 @@
 //! Why: docs/decisions/01-scans-are-the-truth.md
 
 use std::collections::VecDeque;
-use std::io;
 use std::ops::AddAssign;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use cap_std::fs::Dir;
-use rustix::fs::fstat;
-use syft_manifest::nofollow_dir::{is_absent, open_path};
 use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
+use syft_system::{Dir, DirCursor, SystemError};
 
-use super::Tree;
-use super::cursor::Cursor;
-use super::names::{Names, open_to_read, read_names};
+use super::names::{Names, read_names};
 use super::quiet::Quiet;
 use super::read::stamp;
 use super::watch::{FolderGrade, TreeWatcher, WatchResult};
+use super::{Tree, path_of};
 
 /// Names that are read of an endpoint before others have their turn, and what it costs in
 /// names to open a folder.
@@ -53,11 +48,11 @@ pub struct TreeScan {
 #[derive(Debug)]
 pub struct EndpointScan {
     endpoint: Endpoint,
-    own: Cursor,
+    own: DirCursor,
     is_own_over: bool,
     /// Senders whose folders were not read yet, and those that have more names.
     senders: VecDeque<String>,
-    cut: VecDeque<(String, Cursor)>,
+    cut: VecDeque<(String, DirCursor)>,
     /// Looks at the sizes of answers, and takes empty ones for none. That costs a
     /// system call for each, and a running host leaves no such files.
     is_thorough: bool,
@@ -119,10 +114,10 @@ impl TreeScan {
     }
 
     /// Has a folder watched that is open.
-    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: FolderGrade) -> WatchResult {
+    fn cover(&self, dir: &Dir, folder: &Folder, grade: FolderGrade) -> WatchResult {
         let watcher = self.watcher.as_ref();
         watcher.map_or(WatchResult::Watched, |watcher| {
-            watcher.cover(dir.as_fd(), folder, grade)
+            watcher.cover(dir, folder, grade)
         })
     }
 }
@@ -132,7 +127,7 @@ impl EndpointScan {
     pub fn new(endpoint: Endpoint, n_endpoints: usize) -> Self {
         Self {
             endpoint,
-            own: Cursor::default(),
+            own: DirCursor::default(),
             is_own_over: false,
             senders: VecDeque::new(),
             cut: VecDeque::new(),
@@ -171,7 +166,7 @@ impl EndpointScan {
     }
 
     fn end(&mut self) {
-        self.own = Cursor::default();
+        self.own = DirCursor::default();
         self.is_own_over = false;
         self.is_thorough = false;
         self.quiet.turn();
@@ -185,14 +180,16 @@ impl Tree {
         if course.is_at_start() {
             self.cover_way(course, scan);
         }
-        let parent = open_path(&self.rpc, course.endpoint.segments());
+        let parent = self
+            .rpc
+            .open_folder_below(&path_of(course.endpoint.segments()));
         let (mut left, mut is_turn_of_cut) = (course.slice, true);
         loop {
             if left == 0 {
                 return false;
             }
             let cost = if let Some(sender) = course.senders.pop_front() {
-                self.read_sender(course, &parent, sender, Cursor::default(), left, scan)
+                self.read_sender(course, &parent, sender, DirCursor::default(), left, scan)
             } else if (is_turn_of_cut || course.is_own_over)
                 && let Some((sender, cursor)) = course.cut.pop_front()
             {
@@ -211,16 +208,15 @@ impl Tree {
 
     /// Scans the beginning of one folder that is new, or may be.
     pub fn scan_folder(&self, folder: Folder, scan: &mut TreeScan) {
-        let dir = open_path(&self.rpc, folder.segments());
-        let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
+        let dir = self.open_to_read(&folder);
         let mut reading = Reading {
             grade: FolderGrade::New,
             ..Reading::of(folder, SLICE)
         };
         match dir.and_then(|dir| reading.take(dir, scan)) {
             Ok(_) => scan.is_cut |= reading.is_cut,
-            Err(error) if is_absent(&error) => {}
-            Err(error) => self.tell(&error),
+            Err(error) if error.is_absent() => {}
+            Err(error) => self.tell(error),
         }
     }
 
@@ -228,11 +224,9 @@ impl Tree {
     fn cover_way(&self, course: &EndpointScan, scan: &TreeScan) {
         let segments = course.segments();
         for end in 0..segments.len() {
-            let way = &segments[..end];
-            if let (Some(watcher), Ok(dir)) =
-                (&scan.watcher, open_path(&self.rpc, way.iter().copied()))
-            {
-                watcher.cover_way(dir.as_fd(), &way.join("/"));
+            let way = segments[..end].join("/");
+            if let (Some(watcher), Ok(dir)) = (&scan.watcher, self.rpc.open_folder_below(&way)) {
+                watcher.cover_way(&dir, &way);
             }
         }
     }
@@ -243,10 +237,9 @@ impl Tree {
             course.is_own_over = true;
             return 0;
         };
-        let dir = self.open_folder(&folder);
-        let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
+        let dir = self.open_to_read(&folder);
         let mut reading = Reading {
-            cursor: course.own,
+            cursor: std::mem::take(&mut course.own),
             is_thorough: course.is_thorough,
             ..Reading::of(folder, most)
         };
@@ -261,9 +254,9 @@ impl Tree {
     fn read_sender(
         &self,
         course: &mut EndpointScan,
-        parent: &io::Result<Dir>,
+        parent: &Result<Dir, SystemError>,
         sender: String,
-        cursor: Cursor,
+        cursor: DirCursor,
         most: usize,
         scan: &mut TreeScan,
     ) -> usize {
@@ -272,10 +265,10 @@ impl Tree {
         let (Ok(parent), Some(folder)) = (parent, Folder::parse(&path)) else {
             return OPENING;
         };
-        if cursor.is_at_start() && course.quiet.passes(parent.as_fd(), &sender) {
+        if cursor.is_at_start() && course.quiet.passes(parent, &sender) {
             return 1;
         }
-        let dir = open_to_read(parent.as_fd(), &sender);
+        let dir = parent.open_folder_to_read(&sender);
         let mut reading = Reading {
             cursor,
             is_thorough: course.is_thorough,
@@ -290,7 +283,7 @@ impl Tree {
 
     fn read(
         &self,
-        dir: io::Result<OwnedFd>,
+        dir: Result<Dir, SystemError>,
         reading: &mut Reading,
         course: &mut EndpointScan,
         scan: &mut TreeScan,
@@ -305,16 +298,21 @@ impl Tree {
             }
             Err(error) => {
                 reading.is_cut = false;
-                if !is_absent(&error) {
+                if !error.is_absent() {
                     course.skipped.unreadable += 1;
-                    self.tell(&error);
+                    self.tell(error);
                 }
                 Names::default()
             }
         }
     }
 
-    fn tell(&self, error: &io::Error) {
+    fn open_to_read(&self, folder: &Folder) -> Result<Dir, SystemError> {
+        self.rpc
+            .open_folder_below_to_read(&path_of(folder.segments()))
+    }
+
+    fn tell(&self, error: SystemError) {
         tracing::debug!(path = %self.path.display(), "cannot read a folder: {error}");
     }
 }
@@ -322,7 +320,7 @@ impl Tree {
 /// A folder that is being read.
 struct Reading {
     folder: Arc<Folder>,
-    cursor: Cursor,
+    cursor: DirCursor,
     most: usize,
     is_thorough: bool,
     grade: FolderGrade,
@@ -336,7 +334,7 @@ impl Reading {
     fn of(folder: Folder, most: usize) -> Self {
         Self {
             folder: Arc::new(folder),
-            cursor: Cursor::default(),
+            cursor: DirCursor::default(),
             most,
             is_thorough: false,
             grade: FolderGrade::Idle,
@@ -346,22 +344,23 @@ impl Reading {
     }
 
     /// Reads on, and passes on what is found.
-    fn take(&mut self, dir: OwnedFd, scan: &mut TreeScan) -> io::Result<Names> {
-        let before = fstat(&dir)?;
-        let is_first = self.cursor.stay_in(&before);
+    fn take(&mut self, dir: Dir, scan: &mut TreeScan) -> Result<Names, SystemError> {
+        let before = dir.look_at_itself()?;
+        let is_first = self.cursor.stay_in(before.id);
         let mut covered = if is_first {
             scan.cover(&dir, &self.folder, self.grade)
         } else {
             WatchResult::Watched
         };
-        let (start, is_sender) = (self.cursor, self.folder.sender().is_some());
+        let is_sender = self.folder.sender().is_some();
         let mut names = self.names(&dir, scan.which)?;
         if is_first && is_sender && !names.requests.is_empty() {
             // Who sends is watched before others. What has come since it was read is seen.
-            let before = covered;
+            let was_covered = covered;
             covered = scan.cover(&dir, &self.folder, FolderGrade::Active);
-            if before != WatchResult::Watched && covered == WatchResult::Watched {
-                self.cursor = start;
+            if was_covered != WatchResult::Watched && covered == WatchResult::Watched {
+                self.cursor = DirCursor::default();
+                self.cursor.stay_in(before.id);
                 names = self.names(&dir, scan.which)?;
             }
         }
@@ -381,13 +380,13 @@ impl Reading {
         Ok(names)
     }
 
-    fn names(&mut self, dir: &OwnedFd, which: ScanFilter) -> io::Result<Names> {
+    fn names(&mut self, dir: &Dir, which: ScanFilter) -> Result<Names, SystemError> {
         let is_first = self.cursor.is_at_start();
-        let mut names = read_names(dir.as_fd(), &mut self.cursor, self.most, self.is_thorough)?;
+        let mut names = read_names(dir, &mut self.cursor, self.most, self.is_thorough)?;
         self.is_cut = !self.cursor.is_at_start();
         if which == ScanFilter::Unanswered {
             let is_whole = is_first && !self.is_cut;
-            names.leave_out_answered(dir.as_fd(), is_whole, self.is_thorough);
+            names.leave_out_answered(dir, is_whole, self.is_thorough);
         }
         Ok(names)
     }

@@ -3,11 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_fs_ext::DirExt;
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
-use syft_manifest::nofollow_dir::{is_absent, open_path};
 use syft_protocol::address::{AppName, Datasite};
+use syft_system::{Dir, SystemError};
 
 use super::prepare::SCHEMA_FILE;
 
@@ -47,10 +44,9 @@ impl SharedFolder {
             .iter()
             .fold(datasites.to_owned(), |path, part| path.join(part));
         let name = parts.pop().unwrap_or_default().to_owned();
-        let open = || -> io::Result<Self> {
-            let root = Dir::open_ambient_dir(datasites, ambient_authority())?;
-            let parent = open_path(&root, parts.into_iter())?;
-            let folder = parent.open_dir_nofollow(&name)?;
+        let open = || -> Result<Self, SystemError> {
+            let parent = Dir::open_ambient(datasites)?.open_folder_below(&parts.join("/"))?;
+            let folder = parent.open_folder(&name)?;
             Ok(Self {
                 parent,
                 name,
@@ -60,8 +56,8 @@ impl SharedFolder {
         };
         match open() {
             Ok(found) => Ok(Some(found)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -87,12 +83,12 @@ impl SharedFolder {
     pub fn unadvertise(&self) -> io::Result<bool> {
         let deleted = self
             .folder
-            .open_dir_nofollow("rpc")
+            .open_folder("rpc")
             .and_then(|rpc| rpc.remove_file(SCHEMA_FILE));
         match deleted {
             Ok(()) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -101,46 +97,38 @@ impl SharedFolder {
     /// # Errors
     /// Something cannot be deleted.
     pub fn delete(self, spared: &[&str]) -> io::Result<()> {
-        if spared.is_empty() {
-            return self.parent.remove_dir_all(&self.name);
-        }
-        for entry in self.folder.entries()? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if spared.iter().any(|spared| name == *spared) {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                self.folder.remove_dir_all(&name)?;
-            } else {
-                self.folder.remove_file(&name)?;
-            }
-        }
-        Ok(())
+        let removed = if spared.is_empty() {
+            self.parent.remove_folder_whole(&self.name)
+        } else {
+            self.folder.remove_all_but(spared)
+        };
+        Ok(removed?)
     }
 }
 
 fn count(dir: &Dir, spared: &[&str], depth: u32, found: &mut FolderContents) -> io::Result<()> {
-    for entry in dir.entries()? {
+    for entry in dir.list()? {
         let entry = entry?;
-        let name = entry.file_name();
-        if spared.iter().any(|spared| name == *spared) {
+        let name = entry.name.as_deref();
+        if name.is_some_and(|name| spared.contains(&name)) {
             continue;
         }
         if found.n_files >= MAX_COUNTED || depth >= MAX_DEPTH {
             found.is_more = true;
             return Ok(());
         }
-        if entry.file_type()?.is_dir() {
-            // One that vanished meanwhile has nothing.
-            if let Ok(folder) = dir.open_dir_nofollow(&name) {
-                count(&folder, &[], depth + 1, found)?;
+        // What vanished meanwhile has nothing, and nor does what has a name that is no text.
+        let looked = name.and_then(|name| Some((name, dir.look(name).ok()?)));
+        match looked {
+            Some((name, looked)) if looked.is_folder() => {
+                if let Ok(folder) = dir.open_folder(name) {
+                    count(&folder, &[], depth + 1, found)?;
+                }
             }
-        } else {
-            found.n_files += 1;
-            found.bytes += dir
-                .symlink_metadata(&name)
-                .map_or(0, |metadata| metadata.len());
+            looked => {
+                found.n_files += 1;
+                found.bytes += looked.map_or(0, |(_, looked)| looked.bytes);
+            }
         }
     }
     Ok(())

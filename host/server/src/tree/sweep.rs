@@ -2,12 +2,12 @@
 
 use std::io;
 
-use cap_std::fs::MetadataExt;
 use syft_protocol::address::{Address, Endpoint};
 use syft_protocol::inbox::Stamp;
 use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::SystemError;
 
 use super::{EndpointScan, OpenedRequest, ScanFilter, Tree, TreeScan};
 
@@ -70,12 +70,12 @@ impl Sweep<'_> {
     fn delete(&self, address: &Address, stamp: Stamp) -> io::Result<()> {
         let folder = self.tree.open_folder(address.folder())?;
         let request = address.id().request_name();
-        if folder.symlink_metadata(&request)?.ino() != stamp.inode {
+        if folder.look(&request)?.id.file != stamp.inode {
             return Err(io::ErrorKind::NotFound.into());
         }
-        folder.remove_file(request)?;
-        match folder.remove_file(address.id().response_name()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        folder.remove_file(&request)?;
+        match folder.remove_file(&address.id().response_name()) {
+            Err(error) if error != SystemError::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }

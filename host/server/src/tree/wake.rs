@@ -13,13 +13,12 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cap_std::fs::Dir;
-use rustix::fs::{Mode, OFlags, fstat, openat};
-use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
+use syft_system::{Dir, Open, Stat};
 
-use super::read::{is_file, look_at, stamp};
+use super::path_of;
+use super::read::{look_at, stamp};
 
 /// Answers that are woken within a time. All apps of the process share one client.
 const TOGETHER: usize = 8;
@@ -40,7 +39,7 @@ pub(super) fn wake(file: &File, folder: &Dir, rpc: &Arc<Dir>, address: &Address)
     let answer = Answer {
         rpc: Arc::clone(rpc),
         address: address.clone(),
-        stamp: stamp(&fstat(file)?),
+        stamp: stamp(&Stat::of(file)?),
     };
     if waker().may_go(Instant::now()) {
         return answer.wake_in(folder);
@@ -56,22 +55,21 @@ pub(super) fn wake(file: &File, folder: &Dir, rpc: &Arc<Dir>, address: &Address)
 
 impl Answer {
     fn wake(&self) -> io::Result<()> {
-        self.wake_in(&open_path(&self.rpc, self.address.folder().segments())?)
+        let folder = path_of(self.address.folder().segments());
+        self.wake_in(&self.rpc.open_folder_below(&folder)?)
     }
 
     /// Writes to the answer without changing what it holds, unless it was taken or replaced
     /// meanwhile. The client hears of it under the name by which it is opened.
     fn wake_in(&self, folder: &Dir) -> io::Result<()> {
         let name = self.address.id().response_name();
-        let is_ours = |found| is_file(&found) && stamp(&found) == self.stamp;
+        let is_ours = |found: Stat| found.is_file() && stamp(&found) == self.stamp;
         if !look_at(folder, &name)?.is_some_and(is_ours) {
             return Ok(());
         }
-        let flags =
-            OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = File::from(openat(folder, &name, flags, Mode::empty())?);
-        if is_ours(fstat(&file)?) {
-            file.set_len(self.stamp.bytes)
+        let opened = folder.open_file(&name, Open::WRITE)?;
+        if is_ours(opened.found) {
+            opened.file.set_len(self.stamp.bytes)
         } else {
             Ok(())
         }
@@ -206,9 +204,6 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, symlink};
     use std::path::Path;
 
-    use cap_std::ambient_authority;
-    use rustix::fs::stat;
-
     use super::*;
 
     const ID: &str = "c9c22855-686a-49f9-b6f2-11c98f11b79a";
@@ -273,7 +268,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> Arc<Dir> {
-        Arc::new(Dir::open_ambient_dir(path, ambient_authority()).expect("a folder"))
+        Arc::new(Dir::open_ambient(path).expect("a folder"))
     }
 
     #[test]
@@ -293,7 +288,7 @@ mod tests {
         let answer = Answer {
             rpc: open(site.path()),
             address: address("bob@x.org"),
-            stamp: stamp(&stat(&path).expect("it is there")),
+            stamp: stamp(&Stat::at(&path).expect("it is there")),
         };
         // File systems count time in steps.
         let before = times(&path);

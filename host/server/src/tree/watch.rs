@@ -5,15 +5,15 @@
 //! such: what strangers nest below costs nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
+use syft_system::Dir;
+use syft_system::watch::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 use tokio::sync::Notify;
 
 pub(super) use super::watch_slots::FolderGrade;
 use super::watch_slots::{SlotClaim, WatchSlots};
-use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
@@ -44,12 +44,17 @@ impl TreeHints {
             (true, ChangeKind::Made | ChangeKind::MovedIn) => self.new_folders.insert(event.path()),
             (true, ChangeKind::Gone) => self.gone_folders.insert(event.path()),
             // A file that is only made is empty still.
-            (false, ChangeKind::Written | ChangeKind::MovedIn) => match request_file(event.name) {
+            (false, what) if what.brings_a_file() => match request_file(event.name) {
                 FileKind::Request(id) => self.requests_in(event.folder).insert(id),
                 _ => false,
             },
             _ => false,
         };
+        self.count(is_new);
+        is_new
+    }
+
+    fn count(&mut self, is_new: bool) {
         self.n_noted += usize::from(is_new);
         if self.n_noted > MAX_HINTS {
             *self = Self {
@@ -57,7 +62,6 @@ impl TreeHints {
                 ..Self::default()
             };
         }
-        is_new
     }
 
     fn requests_in(&mut self, folder: &Arc<str>) -> &mut HashSet<RequestId> {
@@ -105,19 +109,14 @@ impl TreeWatcher {
     }
 
     /// Watches a folder that leads to endpoints, if that can be.
-    pub(super) fn cover_way(&self, dir: BorrowedFd<'_>, path: &str) {
+    pub(super) fn cover_way(&self, dir: &Dir, path: &str) {
         let path = Arc::from(path);
         self.folders
             .cover(dir, &path, WatchMask::ArrivalsAndFolders, None);
     }
 
     /// Watches a folder that is open, if that can be and no other goes before.
-    pub(super) fn cover(
-        &self,
-        dir: BorrowedFd<'_>,
-        folder: &Folder,
-        grade: FolderGrade,
-    ) -> WatchResult {
+    pub(super) fn cover(&self, dir: &Dir, folder: &Folder, grade: FolderGrade) -> WatchResult {
         let path: Arc<str> = Arc::from(folder.segments().collect::<Vec<_>>().join("/"));
         let endpoint = folder.endpoint().as_str();
         if folder.sender().is_none() {
@@ -195,6 +194,13 @@ impl ChangeObserver for Shared {
         if self.hints().note(event) {
             self.changed.notify_one();
         }
+    }
+
+    fn changed(&self, folder: &Arc<str>) {
+        let mut hints = self.hints();
+        let is_new = hints.new_folders.insert(Arc::clone(folder));
+        hints.count(is_new);
+        self.changed.notify_one();
     }
 
     fn lost(&self) {

@@ -5,17 +5,16 @@
 use std::fs::File;
 use std::io;
 
-use cap_std::fs::Dir;
-use rustix::fs::Stat;
-use syft_manifest::nofollow_dir::{force, is_absent, replace_after};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Version;
+use syft_runtime::failpoint::{self, Step};
+use syft_system::replace::replace_after;
+use syft_system::{Dir, Stat, is_absent};
 
 use super::folders::Held;
-use super::read::{is_file, look_at, nanos, open_to_read, stamp};
+use super::read::{look_at, open_to_read, stamp};
 use super::wake::wake;
 use super::{OpenedRequest, Tree};
-use syft_runtime::failpoint::{self, Step};
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +69,8 @@ impl Tree {
     /// It is there and stays.
     pub fn remove_answer(&self, address: &Address) -> io::Result<()> {
         let folder = self.open_folder(address.folder());
-        match folder.and_then(|folder| folder.remove_file(address.id().response_name())) {
-            Err(error) if !is_absent(&error) => Err(error),
+        match folder.and_then(|folder| folder.remove_file(&address.id().response_name())) {
+            Err(error) if !error.is_absent() => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -93,7 +92,7 @@ impl Tree {
         };
         failpoint::reach(Step::AfterRename, name);
         if is_forced {
-            force(&folder.dir)?;
+            folder.dir.force()?;
         }
         Ok(file)
     }
@@ -105,7 +104,7 @@ const MARGIN_BYTES: u64 = 64 << 10;
 /// Tells whether a name in a folder stands for the file that was read, or for one that
 /// holds the same. It is read only if it is not as it was.
 fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
-    let Some(found) = look_at(folder, name)?.filter(is_file) else {
+    let Some(found) = look_at(folder, name)?.filter(Stat::is_file) else {
         return Ok(false);
     };
     let now = stamp(&found);
@@ -138,5 +137,5 @@ fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
 fn is_unwritten(found: &Stat, before: &Version) -> bool {
     let now = stamp(found);
     (now.inode, now.bytes) == (before.stamp.inode, before.stamp.bytes)
-        && nanos(found.st_mtime, found.st_mtime_nsec) <= before.stamp.changed
+        && found.modified.nanos_since_1970() <= before.stamp.changed
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-use syft_manifest::private_dir;
+use syft_system::private;
 
 use crate::accounts::Accounts;
 use crate::names::WorkerName;
@@ -32,7 +31,7 @@ impl KnownWorkers {
 
     /// Looks again. Returns who was removed.
     pub(super) fn look(&mut self) -> Vec<String> {
-        let stamp = private_dir::stamp(&self.folder).ok();
+        let stamp = private::stamp(&self.folder).ok();
         if stamp.is_some() && stamp == self.stamp {
             return Vec::new();
         }

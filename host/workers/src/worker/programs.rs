@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use syft_manifest::{Digest, Limits, private_dir};
+use syft_manifest::{Digest, Limits};
 use syft_package::{Package, PackageError};
 use syft_protocol::address::AppName;
 use syft_runtime::memory::Memory;
@@ -17,6 +17,7 @@ use syft_runtime::program_cache::{
 };
 use syft_runtime::sandbox::{CompileLimits, LoadError, Sandbox};
 use syft_runtime::wire::CallLimits;
+use syft_system::private;
 use tokio::sync::watch;
 
 use super::owner::OwnerHost;
@@ -72,10 +73,10 @@ enum NotReady {
 impl Programs {
     pub(super) fn open(options: &WorkerOptions, owner: &Arc<OwnerHost>) -> anyhow::Result<Self> {
         let folder = options.cache.join("components");
-        private_dir::make_folder(&folder)?;
+        private::make_folder(&folder)?;
         let components = folder.clone();
         let read = move |digest: &Digest, most: u64| {
-            let bytes = private_dir::read(&components.join(digest.as_str()), most)?;
+            let bytes = private::read(&components.join(digest.as_str()), most)?;
             let bytes = bytes.context("the component is gone")?;
             anyhow::ensure!(Digest::of(&bytes) == *digest, "the component was changed");
             Ok(bytes)
@@ -221,14 +222,14 @@ impl Programs {
             );
             return Err(NotReady::Refused(why));
         }
-        if let Ok(Some(kept)) = private_dir::read(path, most)
+        if let Ok(Some(kept)) = private::read(path, most)
             && Digest::of(&kept) == app.component
         {
             note_use(path);
             return Ok(kept);
         }
         let fetched = self.fetch_checked(app).await?;
-        let written = private_dir::write(path, &fetched);
+        let written = private::write(path, &fetched);
         written.map_err(|error| NotReady::NotNow(error.into()))?;
         Ok(fetched)
     }

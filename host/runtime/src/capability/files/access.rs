@@ -5,10 +5,8 @@
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timestamps, futimens, mkdirat, unlinkat};
-use rustix::io::Errno;
+use syft_system::{Dir, Open, SetTimes, Stat, SystemError};
 
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
@@ -17,7 +15,7 @@ use super::policy::{Denied, PathRights, ReadRight, Want};
 use super::sender::CallSender;
 use super::staging::{Opened, Staging};
 use super::temporary::Temporary;
-use super::tree::{InFolder, open_folder};
+use super::tree::InFolder;
 
 /// The decision about one path.
 pub(super) struct Access<'a> {
@@ -178,7 +176,7 @@ impl<'a, What> Granted<'a, What> {
     }
 
     /// Looks at what is there. A link is looked at itself.
-    pub(super) fn look(&self) -> Result<Stat, Errno> {
+    pub(super) fn look(&self) -> Result<Stat, SystemError> {
         match self.place {
             Place::Staged(staging) => staging.look(self.path),
             Place::AtOnce(root) => root.look(self.path),
@@ -193,43 +191,39 @@ impl<'a, What> Granted<'a, What> {
         }
     }
 
-    fn listed(&self) -> Result<Entries, Errno> {
+    fn listed(&self) -> Result<Entries, SystemError> {
         match self.place {
             Place::Staged(staging) => staging.list(self.path),
             Place::AtOnce(root) => {
-                let in_tree = InFolder::of(open_folder(root, self.path)?)?;
+                let in_tree = InFolder::Here(root.list(self.path)?);
                 Ok(Entries::new(in_tree, None))
             }
-        }
-    }
-
-    fn open_listed(&self) -> Result<OwnedFd, Errno> {
-        match self.place {
-            Place::Staged(staging) => staging.open_folder(self.path),
-            Place::AtOnce(root) => open_folder(root, self.path),
         }
     }
 }
 
 impl Granted<'_, ToSee> {
     /// Lists the folder.
-    pub(super) fn list(&self) -> Result<Entries, Errno> {
+    pub(super) fn list(&self) -> Result<Entries, SystemError> {
         self.listed()
     }
 
     /// Opens the folder.
-    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
-        self.open_listed()
+    pub(super) fn open_folder(&self) -> Result<Dir, SystemError> {
+        match self.place {
+            Place::Staged(staging) => staging.open_folder(self.path),
+            Place::AtOnce(root) => root.open_known_folder(self.path),
+        }
     }
 }
 
 impl Granted<'_, ToRead> {
-    /// Opens what is there, to read it.
-    pub(super) fn open(&self) -> Result<Opened, Errno> {
+    /// Opens the file that is there, to read it.
+    pub(super) fn open(&self) -> Result<Opened, SystemError> {
         match self.place {
             Place::Staged(staging) => staging.open_to_read(self.path),
             Place::AtOnce(root) => {
-                let file = root.open_unchecked(self.path, OFlags::RDONLY)?;
+                let file = root.open_file(self.path, Open::READ)?;
                 Ok(Opened::AtOnce(file.into()))
             }
         }
@@ -237,46 +231,46 @@ impl Granted<'_, ToRead> {
 }
 
 impl<'a> Granted<'a, ToWrite> {
-    /// Opens what is there, or makes a file, as the flags say. Whether it is then truncated is to
+    /// Opens the file that is there, or makes one, as is said. Whether it is then truncated is to
     /// be known, since what is truncated need not be copied.
-    pub(super) fn open(&self, flags: OFlags, truncates: bool) -> Result<Opened, Errno> {
+    pub(super) fn open(&self, how: Open, truncates: bool) -> Result<Opened, SystemError> {
         match self.place {
-            Place::Staged(staging) => staging.open_to_write(self.path, flags, truncates),
+            Place::Staged(staging) => staging.open_to_write(self.path, how, truncates),
             Place::AtOnce(root) => {
-                let file = root.open_unchecked(self.path, flags)?;
+                let file = root.open_file(self.path, how)?;
                 Ok(Opened::AtOnce(file.into()))
             }
         }
     }
 
     /// Lists the folder that is there, to move what is in it.
-    pub(super) fn list(&self) -> Result<Entries, Errno> {
+    pub(super) fn list(&self) -> Result<Entries, SystemError> {
         self.listed()
     }
 
     /// Removes the file that is there.
-    pub(super) fn remove_file(&self) -> Result<(), Errno> {
+    pub(super) fn remove_file(&self) -> Result<(), SystemError> {
         if let Some(staging) = self.staging() {
             return staging.remove(self.path);
         }
         let (folder, name) = self.open_parent()?;
-        unlinkat(folder, name, AtFlags::empty())
+        folder.remove_file(name)
     }
 
     /// Removes the folder that is there, if nothing is in it.
-    pub(super) fn remove_folder(&self) -> Result<(), Errno> {
+    pub(super) fn remove_folder(&self) -> Result<(), SystemError> {
         let Some(staging) = self.staging() else {
             let (folder, name) = self.open_parent()?;
-            return unlinkat(folder, name, AtFlags::REMOVEDIR);
+            return folder.remove_folder(name);
         };
         if !staging.is_empty(self.path)? {
-            return Err(Errno::NOTEMPTY);
+            return Err(SystemError::NotEmpty);
         }
         staging.remove(self.path)
     }
 
     /// Makes sure that there is a folder that holds the path.
-    pub(super) fn check_parent(&self) -> Result<(), Errno> {
+    pub(super) fn check_parent(&self) -> Result<(), SystemError> {
         match self.place {
             Place::Staged(staging) => staging.check_parent(self.path),
             Place::AtOnce(root) => root.open_parent(self.path).map(drop),
@@ -284,9 +278,9 @@ impl<'a> Granted<'a, ToWrite> {
     }
 
     /// Opens the folder that holds the path, for operations on its name that are done at once.
-    pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
+    pub(super) fn open_parent(&self) -> Result<(Dir, &'a str), SystemError> {
         match self.place {
-            Place::Staged(_) => Err(Errno::XDEV),
+            Place::Staged(_) => Err(SystemError::CrossesDevices),
             Place::AtOnce(root) => root.open_parent(self.path),
         }
     }
@@ -294,19 +288,19 @@ impl<'a> Granted<'a, ToWrite> {
 
 impl Granted<'_, ToMakeFolder> {
     /// Sets the times of the folder that is there.
-    pub(super) fn set_times(&self, times: &Timestamps) -> Result<(), Errno> {
+    pub(super) fn set_times(&self, times: &SetTimes) -> Result<(), SystemError> {
         match self.place {
             Place::Staged(staging) => staging.set_folder_times(self.path, times),
-            Place::AtOnce(root) => futimens(open_folder(root, self.path)?, times),
+            Place::AtOnce(root) => root.open_known_folder(self.path)?.set_times(times),
         }
     }
 
-    pub(super) fn make(&self) -> Result<(), Errno> {
+    pub(super) fn make(&self) -> Result<(), SystemError> {
         match self.place {
             Place::Staged(staging) => staging.make_folder(self.path),
             Place::AtOnce(root) => {
                 let (folder, name) = root.open_parent(self.path)?;
-                mkdirat(folder, name, Mode::from_raw_mode(0o777))
+                folder.make_folder(name)
             }
         }
     }

@@ -4,7 +4,7 @@
     reason = "generated; the WIT files are the documentation"
 )]
 
-use rustix::io::Errno;
+use syft_system::SystemError;
 
 use super::guest_path::PathError;
 use crate::meter::MemoryRefused;
@@ -76,36 +76,34 @@ impl From<ErrorCode> for FsError {
     }
 }
 
-impl From<Errno> for ErrorCode {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::ACCESS => Self::Access,
-            Errno::AGAIN => Self::WouldBlock,
-            Errno::BADF => Self::BadDescriptor,
-            Errno::BUSY => Self::Busy,
-            Errno::DQUOT => Self::Quota,
-            Errno::EXIST => Self::Exist,
-            Errno::FBIG => Self::FileTooLarge,
-            Errno::ILSEQ => Self::IllegalByteSequence,
-            Errno::INTR => Self::Interrupted,
-            Errno::INVAL => Self::Invalid,
-            Errno::ISDIR => Self::IsDirectory,
-            Errno::LOOP => Self::Loop,
-            Errno::MLINK => Self::TooManyLinks,
-            Errno::NAMETOOLONG => Self::NameTooLong,
-            Errno::NOENT => Self::NoEntry,
-            Errno::NOMEM => Self::InsufficientMemory,
-            Errno::NOSPC => Self::InsufficientSpace,
-            Errno::NOTDIR => Self::NotDirectory,
-            Errno::NOTEMPTY => Self::NotEmpty,
-            Errno::NOTSUP => Self::Unsupported,
-            Errno::OVERFLOW => Self::Overflow,
-            Errno::PERM => Self::NotPermitted,
-            Errno::ROFS => Self::ReadOnly,
-            Errno::SPIPE => Self::InvalidSeek,
-            Errno::TXTBSY => Self::TextFileBusy,
-            Errno::XDEV => Self::CrossDevice,
-            _ => Self::Io,
+impl From<SystemError> for ErrorCode {
+    fn from(error: SystemError) -> Self {
+        match error {
+            SystemError::AccessDenied => Self::Access,
+            SystemError::BadName => Self::IllegalByteSequence,
+            SystemError::Busy => Self::Busy,
+            SystemError::CrossesDevices => Self::CrossDevice,
+            SystemError::Exists => Self::Exist,
+            SystemError::Interrupted => Self::Interrupted,
+            SystemError::Invalid => Self::Invalid,
+            SystemError::IsAFolder => Self::IsDirectory,
+            SystemError::Link => Self::Loop,
+            SystemError::NameTooLong => Self::NameTooLong,
+            SystemError::NotAFolder => Self::NotDirectory,
+            SystemError::NotEmpty => Self::NotEmpty,
+            SystemError::NotFound => Self::NoEntry,
+            SystemError::NotPermitted => Self::NotPermitted,
+            SystemError::OutOfMemory => Self::InsufficientMemory,
+            SystemError::Quota => Self::Quota,
+            SystemError::ReadOnly => Self::ReadOnly,
+            SystemError::StorageFull => Self::InsufficientSpace,
+            SystemError::TooLarge => Self::FileTooLarge,
+            SystemError::TooManyLinks => Self::TooManyLinks,
+            SystemError::Unsupported => Self::Unsupported,
+            SystemError::NotAFile
+            | SystemError::Stale
+            | SystemError::TooManyOpen
+            | SystemError::Io(_) => Self::Io,
         }
     }
 }
@@ -121,9 +119,9 @@ impl From<PathError> for FsError {
     }
 }
 
-impl From<Errno> for FsError {
-    fn from(errno: Errno) -> Self {
-        Self::Code(errno.into())
+impl From<SystemError> for FsError {
+    fn from(error: SystemError) -> Self {
+        Self::Code(error.into())
     }
 }
 

@@ -1,17 +1,15 @@
 //! What a call may still do with files: the policy, and the budgets.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rustix::fs::Stat;
-use rustix::io::Errno;
 use syft_manifest::Limits;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Dir, Stat, SystemError};
 
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
-use super::datasites_dir::{DatasitesDir, Known, known, look_at};
+use super::datasites_dir::{DatasitesDir, Known, known};
 use super::guest_path::{GuestPath, Mount};
 use super::mirror::Mirror;
 use super::own_folder::{OwnFolder, StagedRoom};
@@ -294,8 +292,8 @@ impl Guard {
     }
 
     /// Says why a file was not copied that is to be changed.
-    pub(super) fn not_copied(&self, path: &GuestPath, error: Errno) -> ErrorCode {
-        if error != Errno::FBIG || self.0.staging.is_none() {
+    pub(super) fn not_copied(&self, path: &GuestPath, error: SystemError) -> ErrorCode {
+        if error != SystemError::TooLarge || self.0.staging.is_none() {
             return error.into();
         }
         self.log_limit(path, FileLimit::Copied);
@@ -430,7 +428,7 @@ impl Guard {
     /// Returns what something is to guests. What is nothing to them is logged, granted or not.
     pub(super) fn known(&self, path: &GuestPath, stat: &Stat) -> Result<Known, ErrorCode> {
         known(stat).map_err(|what| {
-            self.log_unfit(path, &what);
+            self.log_unfit(path, what);
             ErrorCode::NoEntry
         })
     }
@@ -444,10 +442,10 @@ impl Guard {
     pub(super) fn find(
         &self,
         path: &GuestPath,
-        folder: impl AsFd,
+        folder: &Dir,
         name: &str,
     ) -> Result<(Known, Stat), ErrorCode> {
-        let stat = look_at(folder.as_fd(), name)?;
+        let stat = folder.look(name)?;
         Ok((self.known(path, &stat)?, stat))
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::vec;
 
-use rustix::fs::{FileType, Stat};
-use rustix::io::Errno;
+use syft_system::{FileType, Stat, SystemError};
 
 use super::bindings::FsResult;
 use super::bindings::types::{DescriptorType, DirectoryEntry};
-use super::datasites_dir::{Known, known, look_at};
+use super::datasites_dir::{Known, known};
 use super::guard::{Guard, Slot};
 use super::guest_path::GuestPath;
 use super::staging::Children;
@@ -43,7 +42,8 @@ pub(super) struct Entry {
 /// What one thing in a folder is.
 #[derive(Clone, Copy)]
 pub(super) enum EntryKind {
-    InTree(FileType),
+    /// `None` where the file system does not say.
+    InTree(Option<FileType>),
     Staged(Known),
     /// The owner's host has shown it to the call.
     Shown(Known),
@@ -72,8 +72,8 @@ impl Entries {
         }
     }
 
-    /// Returns the next of them: neither `.` nor `..`.
-    pub(super) fn next(&mut self) -> Option<Result<Entry, Errno>> {
+    /// Returns the next of them.
+    pub(super) fn next(&mut self) -> Option<Result<Entry, SystemError>> {
         while self.are_in_tree_shown {
             let entry = match self.in_tree.next() {
                 Some(Ok(entry)) => entry,
@@ -93,34 +93,22 @@ impl Entries {
     }
 
     /// Looks at one that is in the tree.
-    fn look(&self, name: &str) -> Result<Stat, Errno> {
+    fn look(&self, name: &str) -> Result<Stat, SystemError> {
         match &self.in_tree {
-            InFolder::Here(folder) => look_at(folder.fd()?, name),
-            InFolder::Away(_) => Err(Errno::NOENT),
+            InFolder::Here(folder) => folder.look(name),
+            InFolder::Away(_) => Err(SystemError::NotFound),
         }
     }
 }
 
 impl InFolder {
-    /// Returns the next entry, but for `.` and `..`.
-    fn next(&mut self) -> Option<Result<Entry, Errno>> {
-        let folder = match self {
-            Self::Here(folder) => folder,
-            Self::Away(entries) => return entries.next().map(Ok),
-        };
-        loop {
-            let entry = match folder.read()? {
-                Ok(entry) => entry,
-                Err(error) => return Some(Err(error)),
-            };
-            // A guest cannot name what is not UTF-8.
-            let name = entry.file_name().to_str().ok();
-            if !matches!(name, Some("." | "..")) {
-                return Some(Ok(Entry {
-                    name: name.map(str::to_owned),
-                    found: EntryKind::InTree(entry.file_type()),
-                }));
-            }
+    fn next(&mut self) -> Option<Result<Entry, SystemError>> {
+        match self {
+            Self::Away(entries) => entries.next().map(Ok),
+            Self::Here(folder) => Some(folder.next()?.map(|entry| Entry {
+                name: entry.name,
+                found: EntryKind::InTree(entry.kind),
+            })),
         }
     }
 }
@@ -161,7 +149,7 @@ impl Listing {
     }
 
     /// Has what the folder shows recorded, if the call is.
-    pub(super) fn record(&mut self) -> Result<(), Errno> {
+    pub(super) fn record(&mut self) -> Result<(), SystemError> {
         let guard = self.guard.clone();
         let Some(noting) = guard.noting("list", &self.path) else {
             return Ok(());
@@ -213,7 +201,7 @@ impl Listing {
     }
 
     /// Looks at one more entry, which the guest may know or not.
-    fn look_at_next(&mut self) -> Option<Result<Option<DirectoryEntry>, Errno>> {
+    fn look_at_next(&mut self) -> Option<Result<Option<DirectoryEntry>, SystemError>> {
         let entry = match self.entries.next()? {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error)),
@@ -231,10 +219,10 @@ impl Listing {
             EntryKind::Shown(Known::File) => return Some(DescriptorType::RegularFile),
             EntryKind::Shown(Known::Folder) => return Some(DescriptorType::Directory),
             EntryKind::Staged(known) => known,
-            EntryKind::InTree(FileType::Directory) => Known::Folder,
+            EntryKind::InTree(Some(FileType::Folder)) => Known::Folder,
             // Looking costs more than asking.
-            EntryKind::InTree(FileType::RegularFile) if access.read().is_err() => return None,
-            EntryKind::InTree(FileType::RegularFile | FileType::Unknown) => {
+            EntryKind::InTree(Some(FileType::File)) if access.read().is_err() => return None,
+            EntryKind::InTree(Some(FileType::File) | None) => {
                 known(&self.entries.look(name).ok()?).ok()?
             }
             EntryKind::InTree(_) => return None,

@@ -16,14 +16,11 @@ mod place;
 mod prepare;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{FileType, Stat, fstat};
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Dir, FileId, FileType, Stat, StatTime, SystemError};
 
 pub(super) use away_entries::AwayEntries;
 pub(super) use away_file::AwayFile;
@@ -36,11 +33,14 @@ use super::guest_path::GuestPath;
 use super::policy::PathRights;
 use super::tree::TreeFile;
 use crate::wire::{
-    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, FoundThing, HandedFiles, HostReply,
-    Looked, MOST_NOTES, OwnerLink, Seen, Unanswered,
+    Ask, FileCall, FileNote, FileReply, FileWant, FoundThing, HandedFiles, HostReply, Looked,
+    MOST_NOTES, OwnerLink, Seen, Unanswered,
 };
 
 const UNPOISONED: &str = "no holder of this lock panics";
+
+/// The owner's host was not asked about a path before an operation on it.
+const UNASKED: SystemError = SystemError::Io(0);
 
 /// What stands for the datasites of another machine, for one call.
 pub(super) struct Mirror {
@@ -50,8 +50,8 @@ pub(super) struct Mirror {
     owner: String,
     has_some: bool,
     own_room: Option<Room>,
-    /// A folder of this machine, and what it looks like.
-    stand_in: (File, Stat),
+    /// A folder of this machine.
+    stand_in: Dir,
     answers: Mutex<Answers>,
     notes: Mutex<Vec<FileNote>>,
 }
@@ -68,8 +68,8 @@ struct Answers {
     looked: HashMap<GuestPath, Looked>,
     /// Of paths that the call itself has changed: who asks again learns nothing new.
     kept: HashMap<GuestPath, Looked>,
-    opened: HashMap<GuestPath, Result<TreeFile, Errno>>,
-    listed: HashMap<GuestPath, Result<AwayEntries, Errno>>,
+    opened: HashMap<GuestPath, Result<TreeFile, SystemError>>,
+    listed: HashMap<GuestPath, Result<AwayEntries, SystemError>>,
 }
 
 impl Mirror {
@@ -78,9 +78,7 @@ impl Mirror {
         owner: &str,
         handed: &HandedFiles,
         link: OwnerLink,
-    ) -> Result<Self, Errno> {
-        let folder = place.open_folder()?;
-        let stat = fstat(&folder)?;
+    ) -> Result<Self, SystemError> {
         let own_room = handed.own_folder.as_ref().map(|own| Room {
             path: GuestPath::of(&own.path),
             bytes: AtomicU64::new(own.bytes),
@@ -91,7 +89,7 @@ impl Mirror {
             owner: owner.to_owned(),
             has_some: handed.has_some,
             own_room,
-            stand_in: (folder, stat),
+            stand_in: place.open_folder()?,
             answers: Mutex::default(),
             notes: Mutex::default(),
         })
@@ -131,71 +129,52 @@ impl Mirror {
     }
 
     /// Looks at a path that was asked about.
-    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
-        match &self.answers().of(path).ok_or(Errno::IO)?.found {
-            Ok(found) => Ok(self.stat(found)),
-            Err(fault) => Err(errno(*fault)),
+    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, SystemError> {
+        match &self.answers().of(path).ok_or(UNASKED)?.found {
+            Ok(found) => Ok(stat(found)),
+            Err(fault) => Err((*fault).into()),
         }
     }
 
     /// Looks for a file at a path that was asked about.
-    pub(super) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
-        match &self.answers().of(path).ok_or(Errno::IO)?.found {
+    pub(super) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, SystemError> {
+        match &self.answers().of(path).ok_or(UNASKED)?.found {
             Ok(found) => Ok(stamp(found)),
-            Err(fault) => match errno(*fault) {
-                Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG => Ok(None),
+            Err(fault) => match SystemError::from(*fault) {
+                error if error.is_absent() => Ok(None),
                 error => Err(error),
             },
         }
     }
 
     /// Makes sure that there is a folder that holds a path.
-    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
-        let parent = self.answers().of(path).ok_or(Errno::IO)?.parent;
-        parent.map_err(errno)
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), SystemError> {
+        let parent = self.answers().of(path).ok_or(UNASKED)?.parent;
+        parent.map_err(SystemError::from)
     }
 
     /// Makes sure that names in the folder of a path can be changed.
-    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
-        let names = self.answers().of(path).ok_or(Errno::IO)?.names;
-        names.map_err(errno)
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), SystemError> {
+        let names = self.answers().of(path).ok_or(UNASKED)?.names;
+        names.map_err(SystemError::from)
     }
 
     /// Returns what was opened for the operation.
-    pub(super) fn open(&self, path: &GuestPath) -> Result<TreeFile, Errno> {
-        self.answers().opened.remove(path).ok_or(Errno::IO)?
+    pub(super) fn open(&self, path: &GuestPath) -> Result<TreeFile, SystemError> {
+        self.answers().opened.remove(path).ok_or(UNASKED)?
     }
 
     /// Returns what was listed for the operation.
-    pub(super) fn list(&self, path: &GuestPath) -> Result<AwayEntries, Errno> {
-        self.answers().listed.remove(path).ok_or(Errno::IO)?
+    pub(super) fn list(&self, path: &GuestPath) -> Result<AwayEntries, SystemError> {
+        self.answers().listed.remove(path).ok_or(UNASKED)?
     }
 
     /// Returns a folder that stands for one at a path.
-    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
+    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<Dir, SystemError> {
         match known(&self.look(path)?) {
-            Ok(Known::Folder) => self.stand_in_folder(),
-            Ok(Known::File) => Err(Errno::NOTDIR),
-            Err(_) => Err(Errno::NOENT),
-        }
-    }
-
-    fn stand_in_folder(&self) -> Result<OwnedFd, Errno> {
-        let (folder, _) = &self.stand_in;
-        let copy = folder.try_clone();
-        let copy = copy.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        Ok(copy.into())
-    }
-
-    /// Returns what something looks like here.
-    fn stat(&self, found: &FoundThing) -> Stat {
-        let (_, stand_in) = self.stand_in;
-        match found {
-            FoundThing::File(seen) => with(stand_in, seen, FileType::RegularFile),
-            FoundThing::Folder(seen) => with(stand_in, seen, FileType::Directory),
-            FoundThing::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
-            // Whatever it is, it does not exist for guests.
-            FoundThing::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
+            Ok(Known::Folder) => self.stand_in.try_clone(),
+            Ok(Known::File) => Err(SystemError::NotAFolder),
+            Err(_) => Err(SystemError::NotFound),
         }
     }
 
@@ -257,30 +236,36 @@ fn stamp(found: &FoundThing) -> Option<FileStamp> {
     }
 }
 
-fn with(mut stat: Stat, seen: &Seen, kind: FileType) -> Stat {
+/// Returns what something looks like here.
+fn stat(found: &FoundThing) -> Stat {
+    match found {
+        FoundThing::File(seen) => stat_of(seen, FileType::File),
+        FoundThing::Folder(seen) => stat_of(seen, FileType::Folder),
+        FoundThing::SomeFile => stat_of(&NOTHING_KNOWN, FileType::File),
+        // Whatever it is, it does not exist for guests.
+        FoundThing::Unfit => stat_of(&NOTHING_KNOWN, FileType::Other),
+    }
+}
+
+fn stat_of(seen: &Seen, kind: FileType) -> Stat {
     let Seen {
         device,
         stamp,
         accessed,
-    } = seen;
-    stat.st_dev = *device;
-    stat.st_ino = stamp.inode;
-    stat.st_nlink = 1;
-    stat.st_mode = kind.as_raw_mode() | (stamp.mode & 0o7777);
-    stat.st_size = i64::try_from(stamp.bytes).unwrap_or(i64::MAX);
-    (stat.st_atime, stat.st_atime_nsec) = (accessed.0, accessed.1.into());
-    (stat.st_mtime, stat.st_mtime_nsec) = (stamp.modified.0, stamp.modified.1.into());
-    (stat.st_ctime, stat.st_ctime_nsec) = (stamp.changed.0, stamp.changed.1.into());
-    stat
-}
-
-/// Returns a fault as the operations know it.
-fn errno(fault: FileFault) -> Errno {
-    // Linux has no numbers beyond these.
-    let is_one = (1..4096).contains(&fault.0);
-    if is_one {
-        Errno::from_raw_os_error(fault.0)
-    } else {
-        Errno::IO
+    } = *seen;
+    let time = |(seconds, nanos)| StatTime { seconds, nanos };
+    Stat {
+        kind,
+        bytes: stamp.bytes,
+        id: FileId {
+            device,
+            file: stamp.inode,
+        },
+        links: 1,
+        modified: time(stamp.modified),
+        changed: time(stamp.changed),
+        accessed: time(accessed),
+        born: None,
+        mode: stamp.mode,
     }
 }

@@ -6,16 +6,11 @@
 //!
 //! Why: docs/decisions/66-folders-are-moved-file-by-file.md
 
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, openat, renameat, unlinkat,
-};
-use rustix::io::Errno;
+use syft_system::{Dir, SetTimes, SystemError};
 
 use super::access::{Granted, ToWrite};
 use super::bindings::{ErrorCode, FsError, FsResult};
-use super::datasites_dir::{Known, look_at};
+use super::datasites_dir::Known;
 use super::guard::{Guard, Slot};
 use super::guest_path::{GuestPath, NamedPath};
 use super::listing::Entries;
@@ -82,9 +77,8 @@ fn move_file(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<()> {
     if target(files, to.path(), &to_folder, to_name)? == Some(Known::Folder) {
         return Err(ErrorCode::IsDirectory.into());
     }
-    let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-    files.spend_moved(from.path(), to.path(), bytes)?;
-    let rename = || rename_file((&from_folder, from_name), (&to_folder, to_name));
+    files.spend_moved(from.path(), to.path(), stat.bytes)?;
+    let rename = || from_folder.rename_file(from_name, &to_folder, to_name);
     let rename = || files.changing_name(&to, rename);
     Ok(files.changing_name(&from, rename)???)
 }
@@ -100,8 +94,7 @@ fn move_staged(
     if found == Known::Folder || staged_target(files, to)? == Some(Known::Folder) {
         return Err(ErrorCode::IsDirectory.into());
     }
-    let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-    files.spend_moved(from.path(), to.path(), bytes)?;
+    files.spend_moved(from.path(), to.path(), stat.bytes)?;
     let moved = match (from.staging(), to.staging()) {
         (Some(staging), Some(_)) => {
             let rename = || staging.rename(from.path(), to.path());
@@ -121,7 +114,7 @@ fn move_staged(
 
 fn staged_target(files: &Guard, to: &Granted<'_, ToWrite>) -> FsResult<Option<Known>> {
     match to.look() {
-        Err(Errno::NOENT) => Ok(None),
+        Err(SystemError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
         Ok(stat) => {
             let found = files.known(to.path(), &stat);
@@ -131,37 +124,15 @@ fn staged_target(files: &Guard, to: &Granted<'_, ToWrite>) -> FsResult<Option<Kn
 }
 
 /// Returns what is in the place that something is to be renamed to.
-fn target(
-    files: &Guard,
-    path: &GuestPath,
-    folder: &OwnedFd,
-    name: &str,
-) -> FsResult<Option<Known>> {
-    match look_at(folder.as_fd(), name) {
-        Err(Errno::NOENT) => Ok(None),
+fn target(files: &Guard, path: &GuestPath, folder: &Dir, name: &str) -> FsResult<Option<Known>> {
+    match folder.look(name) {
+        Err(SystemError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
         Ok(stat) => {
             let found = files.known(path, &stat);
             Ok(Some(found.map_err(|code| taken_if(true, code))?))
         }
     }
-}
-
-fn rename_file(from: (&OwnedFd, &str), to: (&OwnedFd, &str)) -> Result<(), Errno> {
-    let ((from_folder, from_name), (to_folder, to_name)) = (from, to);
-    // A folder may have come in the place of the file since the look at it. The
-    // kernel puts no folder in the place of a file, so there shall be one.
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let made = match openat(to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
-        Ok(_) => true,
-        Err(Errno::EXIST) => false,
-        Err(error) => return Err(error),
-    };
-    let renamed = renameat(from_folder, from_name, to_folder, to_name);
-    if made && renamed.is_err() {
-        unlinkat(to_folder, to_name, AtFlags::empty())?;
-    }
-    renamed
 }
 
 async fn move_folder(files: &Guard, from: GuestPath, to: GuestPath) -> FsResult<()> {
@@ -192,7 +163,7 @@ fn is_empty_folder(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<
         staged_target(files, &to)?
     } else {
         let (folder, name) = to.open_parent()?;
-        if from.look()?.st_dev != fstat(&folder)?.st_dev {
+        if from.look()?.id.device != folder.look_at_itself()?.id.device {
             return Err(ErrorCode::CrossDevice.into());
         }
         target(files, to.path(), &folder, name)?
@@ -216,7 +187,7 @@ struct Move<'a> {
     from: GuestPath,
     to: GuestPath,
     /// By their names below it; it comes first, and each before those in it.
-    folders: Vec<(Vec<String>, Timestamps)>,
+    folders: Vec<(Vec<String>, SetTimes)>,
     contents: Vec<Vec<String>>,
     slot: Slot,
     n_steps: usize,
@@ -231,7 +202,7 @@ impl<'a> Move<'a> {
             files,
             from,
             to,
-            folders: vec![(Vec::new(), times(&stat))],
+            folders: vec![(Vec::new(), SetTimes::of(&stat))],
             contents: Vec::new(),
             slot,
             n_steps: 0,
@@ -303,7 +274,7 @@ impl<'a> Move<'a> {
             }
             Ok(Known::Folder) => {
                 self.files.enforce(to.make_folder())?;
-                self.folders.push((names, times(&stat)));
+                self.folders.push((names, SetTimes::of(&stat)));
             }
             Err(_) => return Err(ErrorCode::NotPermitted.into()),
         }
@@ -352,7 +323,7 @@ impl<'a> Move<'a> {
     }
 
     /// Deletes a folder whose files were moved. What came into it since stays, and it with that.
-    fn finish(&self, names: &[String], times: &Timestamps) -> FsResult<()> {
+    fn finish(&self, names: &[String], times: &SetTimes) -> FsResult<()> {
         let new = self.files.access(self.to.join(names));
         self.files.enforce(new.make_folder())?.set_times(times)?;
         let old = self.files.access(self.from.join(names));
@@ -370,7 +341,7 @@ impl<'a> Move<'a> {
 }
 
 /// Returns the next names in a folder; `None` is one that is no text.
-fn next_names(entries: &mut Entries) -> Result<Vec<Option<String>>, Errno> {
+fn next_names(entries: &mut Entries) -> Result<Vec<Option<String>>, SystemError> {
     let mut names = Vec::new();
     while names.len() < ENTRIES_AT_ONCE
         && let Some(entry) = entries.next()
@@ -378,15 +349,4 @@ fn next_names(entries: &mut Entries) -> Result<Vec<Option<String>>, Errno> {
         names.push(entry?.name);
     }
     Ok(names)
-}
-
-fn times(stat: &Stat) -> Timestamps {
-    let time = |tv_sec, nanos: u64| Timespec {
-        tv_sec,
-        tv_nsec: nanos.try_into().unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
 }

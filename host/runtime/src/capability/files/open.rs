@@ -1,10 +1,8 @@
 //! Finding and opening what guests name.
 
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{OFlags, Stat, ftruncate};
-use rustix::io::Errno;
+use syft_system::{Create, Dir, Open, Stat, SystemError};
 use wasmtime::component::Resource;
 
 use super::access::{Access, Granted, ToRead, ToWrite};
@@ -108,7 +106,7 @@ impl FilesView<'_> {
     }
 
     /// Opens a folder that is held, as it is there now.
-    pub(super) fn open_seen(&self, path: GuestPath) -> FsResult<OwnedFd> {
+    pub(super) fn open_seen(&self, path: GuestPath) -> FsResult<Dir> {
         let access = self.files.access(path);
         Ok(self.files.enforce(access.see())?.open_folder()?)
     }
@@ -151,22 +149,20 @@ impl FilesView<'_> {
     ) -> FsResult<FileDescriptor> {
         let path = granted.path();
         let mut slot = self.open_slot(path, "read")?;
-        let file = granted
-            .open()
-            .map_err(|error| self.unopened(granted, error, false))?;
-        let found = self.files.known(path, &file.file().stat()?)?;
-        self.files.log_granted(path, Want::Read);
-        match found {
-            Known::File => {
-                self.note_read(access, &file);
-                Ok(self.opened(file, path, flags, slot))
-            }
-            Known::Folder => {
+        let file = match granted.open() {
+            Ok(file) => file,
+            Err(SystemError::IsAFolder) => {
+                self.files.log_granted(path, Want::Read);
                 self.files.enforce(access.see())?;
                 slot.opened();
-                Ok(FileDescriptor::Folder(path.clone(), Some(slot)))
+                return Ok(FileDescriptor::Folder(path.clone(), Some(slot)));
             }
-        }
+            Err(error) => return Err(self.unopened(granted, error, false).into()),
+        };
+        self.files.known(path, &file.file().found()?)?;
+        self.files.log_granted(path, Want::Read);
+        self.note_read(access, &file);
+        Ok(self.opened(file, path, flags, slot))
     }
 
     fn open_to_write(
@@ -178,25 +174,17 @@ impl FilesView<'_> {
         let path = granted.path();
         let slot = self.open_slot(path, "write")?;
         let truncates = open.contains(OpenFlags::TRUNCATE);
-        let mut how = if truncates || flags.contains(DescriptorFlags::WRITE) {
-            OFlags::RDWR
-        } else {
-            OFlags::RDONLY
-        };
-        how |= sync_flags(flags);
-        if open.contains(OpenFlags::EXCLUSIVE) {
-            how |= OFlags::EXCL;
-        }
+        let how = how_to_write(open, flags);
         let creates = open.contains(OpenFlags::CREATE);
         let opened = if creates {
             self.files.spend(path, NAME_BYTES)?;
-            let make = || granted.open(how | OFlags::CREATE, truncates);
+            let make = || granted.open(how, truncates);
             self.files.changing_name(granted, make)?
         } else {
             granted.open(how, truncates)
         };
         let opened = opened.map_err(|error| self.unopened(granted, error, creates))?;
-        let found = self.files.known(path, &opened.file().stat()?);
+        let found = self.files.known(path, &opened.file().found()?);
         if found.map_err(|code| taken_if(creates, code))? == Known::Folder {
             return Err(ErrorCode::IsDirectory.into());
         }
@@ -204,7 +192,7 @@ impl FilesView<'_> {
         if truncates {
             let look = || opened.file().stamp();
             self.files
-                .changing(path, look, || ftruncate(opened.file(), 0))?
+                .changing(path, look, || opened.file().file().set_len(0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
         Ok(self.opened(opened, path, flags, slot))
@@ -249,7 +237,7 @@ impl FilesView<'_> {
     fn unopened<What>(
         &self,
         granted: &Granted<'_, What>,
-        error: Errno,
+        error: SystemError,
         creates: bool,
     ) -> ErrorCode {
         if !is_for_a_thing(error) {
@@ -275,17 +263,28 @@ pub(super) fn taken_if(creates: bool, code: ErrorCode) -> ErrorCode {
     }
 }
 
-/// Returns how writes reach the disk, as a guest asks for it.
-fn sync_flags(flags: DescriptorFlags) -> OFlags {
-    let mut how = OFlags::empty();
-    if flags.contains(DescriptorFlags::DATA_INTEGRITY_SYNC) {
-        how |= OFlags::DSYNC;
+/// Returns how a file is opened that is written, and how writes reach the disk, as a guest asks for
+/// it.
+fn how_to_write(open: OpenFlags, flags: DescriptorFlags) -> Open {
+    let truncates = open.contains(OpenFlags::TRUNCATE);
+    let how = if truncates || flags.contains(DescriptorFlags::WRITE) {
+        Open::READ_WRITE
+    } else {
+        Open::READ
+    };
+    let creates = open.contains(OpenFlags::CREATE);
+    let how = match (creates, open.contains(OpenFlags::EXCLUSIVE)) {
+        (false, _) => how,
+        (true, false) => how.create(Create::IfMissing),
+        (true, true) => how.create(Create::New),
+    };
+    // There is one way for both.
+    let is_whole = DescriptorFlags::FILE_INTEGRITY_SYNC | DescriptorFlags::REQUESTED_WRITE_SYNC;
+    if flags.intersects(is_whole) {
+        how.sync_all()
+    } else if flags.contains(DescriptorFlags::DATA_INTEGRITY_SYNC) {
+        how.sync_data()
+    } else {
+        how
     }
-    // Linux has one way for both.
-    if flags
-        .intersects(DescriptorFlags::FILE_INTEGRITY_SYNC | DescriptorFlags::REQUESTED_WRITE_SYNC)
-    {
-        how |= OFlags::SYNC;
-    }
-    how
 }

@@ -4,9 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use rustix::fs::{
-    AtFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fdatasync, fsync, utimensat,
-};
+use syft_system::{SetTime, SetTimes, Stat, StatTime, SystemError};
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
@@ -15,7 +13,7 @@ use super::bindings::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp, OpenFlags,
 };
 use super::bindings::{ErrorCode, FsResult};
-use super::datasites_dir::{Known, kind};
+use super::datasites_dir::Known;
 use super::guest_path::{NamedPath, PathEnd, PathError};
 use super::listing::Listing;
 use super::mirror::{Need, Preparation};
@@ -107,14 +105,18 @@ impl FilesView<'_> {
 /// What is done.
 impl FilesView<'_> {
     pub(super) fn do_sync(&self, descriptor: &Descriptor, only_data: bool) -> FsResult<()> {
-        match (self.descriptor(descriptor)?, only_data) {
-            (FileDescriptor::Folder(path, _), true) => {
-                Ok(fdatasync(self.open_seen(path.clone())?)?)
+        let file = match self.descriptor(descriptor)? {
+            FileDescriptor::Folder(path, _) => {
+                return Ok(self.open_seen(path.clone())?.force()?);
             }
-            (FileDescriptor::Folder(path, _), false) => Ok(fsync(self.open_seen(path.clone())?)?),
-            (FileDescriptor::File(file), true) => Ok(fdatasync(file.current())?),
-            (FileDescriptor::File(file), false) => Ok(fsync(file.current())?),
-        }
+            FileDescriptor::File(file) => file.current().file(),
+        };
+        let forced = if only_data {
+            file.sync_data()
+        } else {
+            file.sync_all()
+        };
+        Ok(forced.map_err(SystemError::from)?)
     }
 
     pub(super) fn do_set_times(
@@ -123,7 +125,7 @@ impl FilesView<'_> {
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
-        let times = timestamps(access, modification)?;
+        let times = times(access, modification)?;
         match self.descriptor(descriptor)? {
             FileDescriptor::Folder(path, _) => self.set_folder_times(path.clone(), &times),
             FileDescriptor::File(file) => self.set_file_times(file, &times),
@@ -163,7 +165,7 @@ impl FilesView<'_> {
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
-        let times = timestamps(access, modification)?;
+        let times = times(access, modification)?;
         let named = self.path(descriptor, path)?;
         let is_folder = named.is_folder();
         let access = self.files.access(named.path);
@@ -174,7 +176,7 @@ impl FilesView<'_> {
         }
     }
 
-    fn set_times_of(&self, access: &Access<'_>, times: &Timestamps) -> FsResult<()> {
+    fn set_times_of(&self, access: &Access<'_>, times: &SetTimes) -> FsResult<()> {
         let granted = self.files.enforce(access.write())?;
         if let Some(staging) = granted.staging() {
             let set = || staging.set_times(granted.path(), times);
@@ -182,7 +184,7 @@ impl FilesView<'_> {
             return set.map_err(|error| self.files.not_copied(granted.path(), error).into());
         }
         let (folder, name) = granted.open_parent()?;
-        let set = || utimensat(folder, name, times, AtFlags::SYMLINK_NOFOLLOW);
+        let set = || folder.set_times_of(name, times);
         Ok(self.files.changing_name(&granted, set)??)
     }
 
@@ -301,31 +303,31 @@ impl FilesView<'_> {
 
 /// Says what was found, for a recording.
 fn shown(stat: &Stat) -> String {
-    if kind(stat).is_dir() {
+    if stat.is_folder() {
         "a folder".to_owned()
     } else {
-        format!("a file of {} bytes", stat.st_size)
+        format!("a file of {} bytes", stat.bytes)
     }
 }
 
 fn describe(stat: &Stat) -> DescriptorStat {
-    let time = |seconds: i64, nanoseconds: u64| {
+    let time = |time: StatTime| {
         Some(Datetime {
-            seconds: u64::try_from(seconds).ok()?,
-            nanoseconds: u32::try_from(nanoseconds).ok()?,
+            seconds: u64::try_from(time.seconds).ok()?,
+            nanoseconds: time.nanos,
         })
     };
     DescriptorStat {
-        type_: if kind(stat).is_dir() {
+        type_: if stat.is_folder() {
             DescriptorType::Directory
         } else {
             DescriptorType::RegularFile
         },
         link_count: 1,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        data_access_timestamp: time(stat.st_atime, stat.st_atime_nsec),
-        data_modification_timestamp: time(stat.st_mtime, stat.st_mtime_nsec),
-        status_change_timestamp: time(stat.st_ctime, stat.st_ctime_nsec),
+        size: stat.bytes,
+        data_access_timestamp: time(stat.accessed),
+        data_modification_timestamp: time(stat.modified),
+        status_change_timestamp: time(stat.changed),
     }
 }
 
@@ -333,7 +335,7 @@ fn describe(stat: &Stat) -> DescriptorStat {
 fn identity(stat: &Stat) -> MetadataHashValue {
     let hash = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, stat.st_dev, stat.st_ino).hash(&mut hasher);
+        (salt, stat.id.device, stat.id.file).hash(&mut hasher);
         hasher.finish()
     };
     MetadataHashValue {
@@ -342,25 +344,22 @@ fn identity(stat: &Stat) -> MetadataHashValue {
     }
 }
 
-fn timestamps(access: NewTimestamp, modification: NewTimestamp) -> Result<Timestamps, ErrorCode> {
-    let timespec = |time| {
+fn times(access: NewTimestamp, modification: NewTimestamp) -> Result<SetTimes, ErrorCode> {
+    let time = |time| {
         Ok::<_, ErrorCode>(match time {
-            NewTimestamp::NoChange => Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_OMIT,
-            },
-            NewTimestamp::Now => Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_NOW,
-            },
-            NewTimestamp::Timestamp(time) => Timespec {
-                tv_sec: i64::try_from(time.seconds).map_err(|_| ErrorCode::Overflow)?,
-                tv_nsec: time.nanoseconds.into(),
-            },
+            NewTimestamp::NoChange => SetTime::Keep,
+            NewTimestamp::Now => SetTime::Now,
+            NewTimestamp::Timestamp(time) if time.nanoseconds >= 1_000_000_000 => {
+                return Err(ErrorCode::Invalid);
+            }
+            NewTimestamp::Timestamp(time) => SetTime::At(StatTime {
+                seconds: i64::try_from(time.seconds).map_err(|_| ErrorCode::Overflow)?,
+                nanos: time.nanoseconds,
+            }),
         })
     };
-    Ok(Timestamps {
-        last_access: timespec(access)?,
-        last_modification: timespec(modification)?,
+    Ok(SetTimes {
+        accessed: time(access)?,
+        modified: time(modification)?,
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! Why: docs/decisions/61-app-names-are-paths.md
 
-use rustix::io::Errno;
 use syft_protocol::address::{AppName, Datasite, MAX_APP_NAME_PARTS};
+use syft_system::SystemError;
 
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
@@ -47,9 +47,6 @@ impl DatasitesDir {
     /// requests, and no guest can. Where that cannot be found out, one does.
     fn has_app_in(&self, folder: &[&str]) -> bool {
         let rpc = GuestPath::of(&folder.join("/")).child("rpc");
-        !matches!(
-            self.look(&rpc),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG)
-        )
+        !self.look(&rpc).is_err_and(SystemError::is_absent)
     }
 }

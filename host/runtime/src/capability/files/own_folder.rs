@@ -1,14 +1,12 @@
 //! The app's own folder, `app_data/NAME` of the owner: an app that asks for it needs nobody's yes,
 //! so what it holds is bounded.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{Dir, FileType, OFlags};
-use rustix::io::Errno;
+use syft_system::{Dir, SystemError};
 
-use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::datasites_dir::DatasitesDir;
 use super::guest_path::{GuestPath, Mount};
 use super::open::NAME_BYTES;
 
@@ -111,12 +109,12 @@ impl OwnFolder {
 
     /// Counts until it is too much.
     fn count(&self, root: &DatasitesDir) -> u64 {
-        match root.open_unchecked(&self.path, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Err(Errno::NOENT) => 0,
+        match root.open_folder(&self.path) {
+            Err(SystemError::NotFound) => 0,
             Err(_) => self.limit,
             Ok(folder) => {
                 let mut held = 0;
-                match self.add(folder, 0, &mut held) {
+                match self.add(&folder, 0, &mut held) {
                     Ok(()) => held,
                     Err(_) => self.limit,
                 }
@@ -124,36 +122,27 @@ impl OwnFolder {
         }
     }
 
-    fn add(&self, folder: OwnedFd, depth: usize, held: &mut u64) -> Result<(), Errno> {
+    fn add(&self, folder: &Dir, depth: usize, held: &mut u64) -> Result<(), SystemError> {
         if depth > DEEPEST {
-            return Err(Errno::LOOP);
+            return Err(SystemError::TooLarge);
         }
-        let mut entries = Dir::new(folder)?;
-        while let Some(entry) = entries.read() {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy();
+        for entry in folder.list()? {
+            let name = entry?.name;
             // Requests and answers are the host's.
-            if matches!(&*name, "." | "..") || (depth == 0 && name == "rpc") {
+            if depth == 0 && name.as_deref() == Some("rpc") {
                 continue;
             }
             *held += NAME_BYTES;
-            let stat = match look_at(entries.fd()?, &name) {
-                // It was deleted, or has a name that no guest can give.
-                Err(_) => continue,
-                Ok(stat) => stat,
+            let Some(name) = name else {
+                continue;
             };
-            match kind(&stat) {
-                FileType::Directory => {
-                    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-                    let below = rustix::fs::openat(
-                        entries.fd()?,
-                        &*name,
-                        flags | OFlags::CLOEXEC,
-                        rustix::fs::Mode::empty(),
-                    );
-                    self.add(below?, depth + 1, held)?;
+            match folder.look(&name) {
+                // It was deleted.
+                Err(_) => {}
+                Ok(found) if found.is_folder() => {
+                    self.add(&folder.open_folder(&name)?, depth + 1, held)?;
                 }
-                _ => *held += u64::try_from(stat.st_size).unwrap_or(0),
+                Ok(found) => *held += found.bytes,
             }
             if *held > self.limit {
                 return Ok(());

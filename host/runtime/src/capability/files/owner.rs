@@ -15,7 +15,7 @@ mod notes;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::io::Errno;
+use syft_system::SystemError;
 
 use blobs::Blobs;
 use handles::{Handles, Held};
@@ -27,9 +27,7 @@ use super::guard::Guard;
 use super::guest_path::GuestPath;
 use super::staging::Staging;
 use crate::meter::{Charge, Part};
-use crate::wire::{
-    FileCall, FileFault, FileReply, FileWant, HandedFiles, MOST_FILE_BYTES, OwnRoom,
-};
+use crate::wire::{FileCall, FileReply, FileWant, HandedFiles, MOST_FILE_BYTES, OwnRoom};
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
@@ -48,7 +46,7 @@ struct Inner {
 
 /// Why a worker does not get what it asks for.
 enum Refused {
-    Fault(Errno),
+    Fault(SystemError),
     Breach(&'static str),
 }
 
@@ -113,7 +111,7 @@ impl OwnerFiles {
         };
         match answered {
             Ok(reply) => reply,
-            Err(Refused::Fault(error)) => FileReply::Fault(fault(error)),
+            Err(Refused::Fault(error)) => FileReply::Fault(error.into()),
             Err(Refused::Breach(why)) => self.break_off(why),
         }
     }
@@ -141,7 +139,7 @@ impl OwnerFiles {
     fn tree(&self) -> Result<(&DatasitesDir, &Staging), Refused> {
         let guard = self.guard();
         let both = guard.root().zip(guard.all_staged());
-        both.ok_or(Refused::Fault(Errno::NOENT))
+        both.ok_or(Refused::Fault(SystemError::NotFound))
     }
 
     fn read(&self, handle: u32, offset: u64, bytes: u32) -> Answered {
@@ -171,12 +169,8 @@ fn path(text: &str) -> Result<GuestPath, Refused> {
     path.ok_or(Refused::Breach("it names what is no path"))
 }
 
-fn fault(error: Errno) -> FileFault {
-    FileFault(error.raw_os_error())
-}
-
-impl From<Errno> for Refused {
-    fn from(error: Errno) -> Self {
+impl From<SystemError> for Refused {
+    fn from(error: SystemError) -> Self {
         Self::Fault(error)
     }
 }
@@ -184,11 +178,11 @@ impl From<Errno> for Refused {
 impl From<ErrorCode> for Refused {
     fn from(code: ErrorCode) -> Self {
         Self::Fault(match code {
-            ErrorCode::Quota => Errno::DQUOT,
-            ErrorCode::InsufficientMemory => Errno::NOMEM,
-            ErrorCode::NoEntry => Errno::NOENT,
-            ErrorCode::NotPermitted => Errno::PERM,
-            _ => Errno::IO,
+            ErrorCode::Quota => SystemError::Quota,
+            ErrorCode::InsufficientMemory => SystemError::OutOfMemory,
+            ErrorCode::NoEntry => SystemError::NotFound,
+            ErrorCode::NotPermitted => SystemError::NotPermitted,
+            _ => SystemError::Io(0),
         })
     }
 }
@@ -197,7 +191,7 @@ impl From<FsError> for Refused {
     fn from(error: FsError) -> Self {
         match error {
             FsError::Code(code) => code.into(),
-            FsError::Trap(_) => Self::Fault(Errno::IO),
+            FsError::Trap(_) => Self::Fault(SystemError::Io(0)),
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use rustix::fs::{OFlags, Stat, fstat};
-use rustix::io::Errno;
+use syft_system::{Open, Stat, SystemError};
 
 use super::bindings::{FsError, FsResult};
 use super::datasites_dir::{Known, known};
@@ -120,7 +119,9 @@ impl Guard {
             (None, None, granted) => granted.as_ref()?.look(),
         };
         let stat = match stat {
-            Err(Errno::NOENT | Errno::NOTDIR) => return Some(FoundAtPath::Absent),
+            Err(SystemError::NotFound | SystemError::NotAFolder) => {
+                return Some(FoundAtPath::Absent);
+            }
             stat => stat.ok()?,
         };
         if known(&stat).ok()? == Known::Folder {
@@ -129,7 +130,7 @@ impl Guard {
         let file = match (read, write) {
             _ if !with_content => None,
             (Some(granted), _) => granted.open().ok(),
-            (None, Some(granted)) => granted.open(OFlags::RDONLY, false).ok(),
+            (None, Some(granted)) => granted.open(Open::READ, false).ok(),
             (None, None) => None,
         };
         Some(match file {
@@ -141,7 +142,7 @@ impl Guard {
 
 /// Reads a file as long as there is room for it.
 fn content(recorder: &Recorder, file: &File) -> Option<FoundAtPath> {
-    let stat = fstat(file).ok()?;
+    let stat = Stat::of(file).ok()?;
     if known(&stat).ok()? != Known::File {
         return None;
     }
@@ -156,11 +157,13 @@ fn content(recorder: &Recorder, file: &File) -> Option<FoundAtPath> {
 }
 
 fn found(stat: &Stat, content: Option<Vec<u8>>) -> FoundAtPath {
-    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let seconds = u64::try_from(stat.modified.seconds).unwrap_or(0);
+    let nanos = u64::from(stat.modified.nanos);
     FoundAtPath::File {
-        size: content.as_ref().map_or(size, |bytes| bytes.len() as u64),
-        modified: seconds.saturating_mul(1_000_000_000) + stat.st_mtime_nsec,
+        size: content
+            .as_ref()
+            .map_or(stat.bytes, |bytes| bytes.len() as u64),
+        modified: seconds.saturating_mul(1_000_000_000) + nanos,
         content: content.map(Into::into),
     }
 }

@@ -4,13 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 
-use rustix::fs::{FileType, OFlags, Stat, fstat};
-use rustix::io::Errno;
 use syft_protocol::acl::{Access, Acl, Decision, Reason, RuleSet};
 use syft_protocol::permissions::PERMISSION_FILE;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::{Open, OpenedFile, Stat, SystemError};
 
-use super::datasites_dir::{DatasitesDir, kind};
+use super::datasites_dir::DatasitesDir;
 use super::guest_path::{GuestPath, PathError};
 
 /// The most bytes of a permission file that are read; one more than are parsed.
@@ -133,20 +132,20 @@ impl Rules {
 /// may well have the rules that were in it.
 fn read_file(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, String> {
     for _ in 0..TRIES {
-        let file = match root.open_unchecked(path, OFlags::RDONLY) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::NOTDIR) => return absent(root, path),
+        let opened = match root.open_file(path, Open::READ) {
+            Ok(opened) => opened,
+            Err(SystemError::NotFound | SystemError::NotAFolder) => return absent(root, path),
             // A link on the way is no folder to sync, so nothing is in it.
-            Err(Errno::LOOP) if root.look(path).is_err() => return Ok(None),
-            Err(Errno::LOOP) => return Err("is a symbolic link".to_owned()),
-            Err(errno) => return Err(format!("cannot be read ({errno})")),
+            Err(SystemError::Link) if root.look(path).is_err() => return Ok(None),
+            Err(SystemError::Link) => return Err("is a symbolic link".to_owned()),
+            Err(SystemError::IsAFolder) => return Err("is a folder".to_owned()),
+            Err(SystemError::NotAFile) => return Err("is no regular file".to_owned()),
+            Err(error) => return Err(format!("cannot be read ({error})")),
         };
-        let before = stat(&file)?;
-        match kind(&before) {
-            FileType::RegularFile => {}
-            FileType::Directory => return Err("is a folder".to_owned()),
-            _ => return Err("is no regular file".to_owned()),
-        }
+        let OpenedFile {
+            file,
+            found: before,
+        } = opened;
         let mut text = Vec::new();
         let bound = (&file).take(READ_BYTES).read_to_end(&mut text);
         bound.map_err(|error| format!("cannot be read ({error})"))?;
@@ -161,22 +160,13 @@ fn read_file(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, S
 }
 
 fn stat(file: &File) -> Result<Stat, String> {
-    fstat(file).map_err(|errno| format!("cannot be read ({errno})"))
+    Stat::of(file).map_err(|error| format!("cannot be read ({error})"))
 }
 
 /// Tells whether nobody wrote to a file while `n_read` bytes were read from it.
 fn is_same(before: &Stat, after: &Stat, n_read: usize) -> bool {
-    let stamp = |stat: &Stat| {
-        (
-            stat.st_size,
-            stat.st_mtime,
-            stat.st_mtime_nsec,
-            stat.st_ctime,
-            stat.st_ctime_nsec,
-        )
-    };
-    let n_expected = u64::try_from(before.st_size).unwrap_or(0).min(READ_BYTES);
-    stamp(before) == stamp(after) && n_read as u64 == n_expected
+    let stamp = |found: &Stat| (found.bytes, found.modified, found.changed);
+    stamp(before) == stamp(after) && n_read as u64 == before.bytes.min(READ_BYTES)
 }
 
 /// Makes sure that a file is not missing only because sync has set it aside: until it

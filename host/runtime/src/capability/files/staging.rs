@@ -16,13 +16,11 @@ mod rename;
 mod steps;
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use rustix::fs::{OFlags, Stat, Timestamps, fstat, futimens};
-use rustix::io::Errno;
+use syft_system::{Create, Dir, Open, SetTimes, Stat, SystemError};
 use uuid::Uuid;
 
 pub(super) use effects::{Ended, StagedWrites};
@@ -30,7 +28,7 @@ pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
 pub(super) use place::StagedFile;
 pub(super) use place::StagingPlace;
-pub(super) use plan::{FileNumber, Plan, Step, Times};
+pub(super) use plan::{FileNumber, KEEP, NOW, Plan, Step, Times};
 
 use super::datasites_dir::{Known, known};
 use super::guest_path::GuestPath;
@@ -114,32 +112,37 @@ impl Staging {
         self.overlay().seen(path)
     }
 
-    fn put(&self, path: &GuestPath, made: Made, in_tree: Option<InTree>) -> Result<(), Errno> {
+    fn put(
+        &self,
+        path: &GuestPath,
+        made: Made,
+        in_tree: Option<InTree>,
+    ) -> Result<(), SystemError> {
         self.is_untouched.store(false, Ordering::Relaxed);
         self.overlay().put(path, made, in_tree)
     }
 
     /// Looks at what is there for the call. A link is looked at itself.
-    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
+    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, SystemError> {
         let stat = match self.seen(path) {
             Seen::InTree => self.tree.look(path),
-            Seen::BelowFile => Err(Errno::NOTDIR),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
+            Seen::BelowFile => Err(SystemError::NotAFolder),
+            Seen::Made(Made::Nothing) => Err(SystemError::NotFound),
             Seen::Made(Made::File(staged)) => staged.look(),
             Seen::Made(Made::Moved(moved)) => self.look_moved(&moved),
             Seen::Made(Made::Folder(step)) => {
-                let mut stat = fstat(self.place.folder())?;
-                stat.st_ino = STAGED_FOLDER | step;
+                let mut stat = self.place.folder().look_at_itself()?;
+                stat.id.file = STAGED_FOLDER | step;
                 Ok(stat)
             }
         };
         Ok(self.with_times(path, stat?))
     }
 
-    fn look_moved(&self, moved: &MovedFile) -> Result<Stat, Errno> {
+    fn look_moved(&self, moved: &MovedFile) -> Result<Stat, SystemError> {
         let stat = self.tree.look(&moved.from)?;
-        let is_same = stat.st_ino == moved.file.inode;
-        is_same.then_some(stat).ok_or(Errno::NOENT)
+        let is_same = stat.id.file == moved.file.inode;
+        is_same.then_some(stat).ok_or(SystemError::NotFound)
     }
 
     /// Shows the times that the call has set of a folder.
@@ -152,13 +155,8 @@ impl Staging {
             return stat;
         };
         let [access, modification] = times.shown();
-        let nanos = |nanos: i64| u64::try_from(nanos).unwrap_or(0);
-        if let Some((seconds, rest)) = access {
-            (stat.st_atime, stat.st_atime_nsec) = (seconds, nanos(rest));
-        }
-        if let Some((seconds, rest)) = modification {
-            (stat.st_mtime, stat.st_mtime_nsec) = (seconds, nanos(rest));
-        }
+        stat.accessed = access.unwrap_or(stat.accessed);
+        stat.modified = modification.unwrap_or(stat.modified);
         stat
     }
 
@@ -183,42 +181,42 @@ impl Staging {
     }
 
     /// Lists a folder.
-    pub(super) fn list(&self, path: &GuestPath) -> Result<Entries, Errno> {
+    pub(super) fn list(&self, path: &GuestPath) -> Result<Entries, SystemError> {
         let in_tree = match self.seen(path) {
             Seen::InTree => self.tree.list(path)?,
-            _ => InFolder::of(self.open_folder(path)?)?,
+            _ => InFolder::Here(self.open_folder(path)?.list()?),
         };
         Ok(Entries::new(in_tree, self.children(path)))
     }
 
     /// Opens a folder, or one that only stands for it.
-    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
+    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<Dir, SystemError> {
         match self.seen(path) {
             Seen::InTree => self.tree.open_folder(path),
-            Seen::Made(Made::Folder(_)) => Ok(self.place.open_file(".", OFlags::RDONLY)?.into()),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::Made(Made::Folder(_)) => self.place.folder().try_clone(),
+            Seen::Made(Made::Nothing) => Err(SystemError::NotFound),
+            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => {
+                Err(SystemError::NotAFolder)
+            }
         }
     }
 
-    /// Opens what is there to read it.
-    pub(super) fn open_to_read(&self, path: &GuestPath) -> Result<Opened, Errno> {
+    /// Opens the file that is there to read it.
+    pub(super) fn open_to_read(&self, path: &GuestPath) -> Result<Opened, SystemError> {
         match self.seen(path) {
             Seen::InTree => Ok(Opened::InTree(self.tree.open(path)?)),
-            Seen::Made(Made::File(staged)) => {
-                Ok(Opened::Staged(staged.open(OFlags::RDONLY)?.into()))
-            }
+            Seen::Made(Made::File(staged)) => Ok(Opened::Staged(staged.open(Open::READ)?.into())),
             Seen::Made(Made::Moved(moved)) => Ok(Opened::InTree(self.open_moved(&moved)?)),
-            Seen::Made(Made::Folder(_)) => Ok(Opened::Staged(self.open_folder(path)?.into())),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::Made(Made::Folder(_)) => Err(SystemError::IsAFolder),
+            Seen::Made(Made::Nothing) => Err(SystemError::NotFound),
+            Seen::BelowFile => Err(SystemError::NotAFolder),
         }
     }
 
-    fn open_moved(&self, moved: &MovedFile) -> Result<TreeFile, Errno> {
+    fn open_moved(&self, moved: &MovedFile) -> Result<TreeFile, SystemError> {
         let opened = self.tree.open(&moved.from)?;
-        let is_same = opened.stat()?.st_ino == moved.file.inode;
-        is_same.then_some(opened).ok_or(Errno::NOENT)
+        let is_same = opened.found()?.id.file == moved.file.inode;
+        is_same.then_some(opened).ok_or(SystemError::NotFound)
     }
 
     /// Takes note of a file of the tree that the call reads and may write. One that it has moved
@@ -231,29 +229,29 @@ impl Staging {
         }
     }
 
-    /// Opens a file, or makes one, as the flags say. One of the tree that is truncated is replaced
+    /// Opens a file, or makes one, as is said. One of the tree that is truncated is replaced
     /// by a new one.
     pub(super) fn open_to_write(
         &self,
         path: &GuestPath,
-        flags: OFlags,
+        how: Open,
         truncates: bool,
-    ) -> Result<Opened, Errno> {
-        let creates = flags.contains(OFlags::CREATE);
-        let is_new = creates && flags.contains(OFlags::EXCL);
-        let how = flags & (OFlags::ACCMODE | OFlags::SYNC | OFlags::DSYNC);
+    ) -> Result<Opened, SystemError> {
+        let creates = how.creates() != Create::Never;
+        let is_new = how.creates() == Create::New;
+        let how = how.create(Create::Never);
         match self.seen(path) {
-            Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::BelowFile => Err(SystemError::NotAFolder),
             Seen::Made(Made::Nothing) if creates => self.make_file(path),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(_) if is_new => Err(Errno::EXIST),
-            Seen::Made(Made::Folder(_)) => Err(Errno::ISDIR),
+            Seen::Made(Made::Nothing) => Err(SystemError::NotFound),
+            Seen::Made(_) if is_new => Err(SystemError::Exists),
+            Seen::Made(Made::Folder(_)) => Err(SystemError::IsAFolder),
             Seen::Made(Made::File(staged)) => Ok(Opened::Staged(staged.open(how)?.into())),
             Seen::Made(Made::Moved(moved)) => {
                 self.open_in_tree(path, self.open_moved(&moved)?, truncates)
             }
             Seen::InTree => match self.tree.look(path) {
-                Err(Errno::NOENT) if creates => {
+                Err(SystemError::NotFound) if creates => {
                     let made = self.make_file(path)?;
                     // What is truncated in any case may be there by then.
                     if is_new || !truncates {
@@ -262,14 +260,14 @@ impl Staging {
                     Ok(made)
                 }
                 Err(error) => Err(error),
-                Ok(_) if is_new => Err(Errno::EXIST),
+                Ok(_) if is_new => Err(SystemError::Exists),
                 Ok(stat) => match known(&stat) {
-                    Ok(Known::Folder) => Err(Errno::ISDIR),
+                    Ok(Known::Folder) => Err(SystemError::IsAFolder),
                     Ok(Known::File) => {
-                        let file = self.tree.open_writable(path, flags)?;
+                        let file = self.tree.open_writable(path, how)?;
                         self.open_in_tree(path, file, truncates)
                     }
-                    Err(_) => Err(Errno::LOOP),
+                    Err(_) => Err(SystemError::Link),
                 },
             },
         }
@@ -280,16 +278,16 @@ impl Staging {
         path: &GuestPath,
         file: TreeFile,
         truncates: bool,
-    ) -> Result<Opened, Errno> {
+    ) -> Result<Opened, SystemError> {
         if !truncates {
             self.note_read(path, &file);
             return Ok(Opened::InTree(file));
         }
         let staged = self.stands_for(path, &file, true)?;
-        Ok(Opened::Staged(staged.open(OFlags::RDWR)?.into()))
+        Ok(Opened::Staged(staged.open(Open::READ_WRITE)?.into()))
     }
 
-    fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
+    fn make_file(&self, path: &GuestPath) -> Result<Opened, SystemError> {
         self.may_change_names(path)?;
         let (staged, file) = self.new_file(None)?;
         // What the call has removed there is known already.
@@ -298,7 +296,7 @@ impl Staging {
     }
 
     /// Makes an empty file, to stand for one that lies at a path in the tree if that is given.
-    pub(super) fn new_file(&self, of: Option<String>) -> Result<(StagedFile, File), Errno> {
+    pub(super) fn new_file(&self, of: Option<String>) -> Result<(StagedFile, File), SystemError> {
         StagedFile::make(&self.place, self.next_name(), of)
     }
 
@@ -309,12 +307,12 @@ impl Staging {
     }
 
     /// Makes sure that there is a folder that holds a path.
-    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), SystemError> {
         self.find_parent(path, || self.tree.check_parent(path))
     }
 
     /// Makes sure that names in the folder of a path can be changed.
-    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), SystemError> {
         self.find_parent(path, || self.tree.may_change_names(path))
     }
 
@@ -322,19 +320,21 @@ impl Staging {
     fn find_parent(
         &self,
         path: &GuestPath,
-        in_tree: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
-        let (parent, _) = path.split().ok_or(Errno::PERM)?;
+        in_tree: impl FnOnce() -> Result<(), SystemError>,
+    ) -> Result<(), SystemError> {
+        let (parent, _) = path.split().ok_or(SystemError::NotPermitted)?;
         match self.seen(&parent) {
             Seen::Made(Made::Folder(_)) => Ok(()),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::Made(Made::Nothing) => Err(SystemError::NotFound),
+            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => {
+                Err(SystemError::NotAFolder)
+            }
             Seen::InTree => in_tree(),
         }
     }
 
     /// Returns what is in the tree at a path that is about to be changed.
-    fn in_tree(&self, path: &GuestPath) -> Result<Option<InTree>, Errno> {
+    fn in_tree(&self, path: &GuestPath) -> Result<Option<InTree>, SystemError> {
         if let Some(node) = self.overlay().nodes.get(&path.text()) {
             return Ok(node.in_tree);
         }
@@ -343,7 +343,7 @@ impl Staging {
             return Ok(None);
         }
         match self.tree.look(path) {
-            Err(Errno::NOENT) => return Ok(None),
+            Err(SystemError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
             Ok(stat) if known(&stat) == Ok(Known::Folder) => return Ok(Some(InTree::Folder)),
             Ok(_) => {}
@@ -356,7 +356,7 @@ impl Staging {
 
     /// As [`Staging::in_tree`], for what goes from there: if others change it meanwhile, the call
     /// would have removed or moved something else.
-    fn goes(&self, path: &GuestPath) -> Result<Option<InTree>, Errno> {
+    fn goes(&self, path: &GuestPath) -> Result<Option<InTree>, SystemError> {
         let in_tree = self.in_tree(path)?;
         if let Some(InTree::File(file)) = in_tree
             && let Some(stamp) = self.tree.stamp(path)?
@@ -368,11 +368,11 @@ impl Staging {
         Ok(in_tree)
     }
 
-    pub(super) fn make_folder(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn make_folder(&self, path: &GuestPath) -> Result<(), SystemError> {
         self.may_change_names(path)?;
         match self.look(path) {
-            Ok(_) => return Err(Errno::EXIST),
-            Err(Errno::NOENT) => {}
+            Ok(_) => return Err(SystemError::Exists),
+            Err(SystemError::NotFound) => {}
             Err(error) => return Err(error),
         }
         let is_first = matches!(self.seen(path), Seen::InTree);
@@ -385,7 +385,7 @@ impl Staging {
     }
 
     /// Removes a file that is there, or a folder in which nothing is.
-    pub(super) fn remove(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn remove(&self, path: &GuestPath) -> Result<(), SystemError> {
         self.may_change_names(path)?;
         let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
@@ -393,18 +393,18 @@ impl Staging {
     }
 
     /// Sets the times of a file that was looked at.
-    pub(super) fn set_times(&self, path: &GuestPath, times: &Timestamps) -> Result<(), Errno> {
+    pub(super) fn set_times(&self, path: &GuestPath, times: &SetTimes) -> Result<(), SystemError> {
         match self.open_to_read(path)? {
-            Opened::AtOnce(file) | Opened::Staged(file) => futimens(file, times),
-            Opened::InTree(file) => futimens(self.copy(path, &file)?, times),
+            Opened::AtOnce(file) | Opened::Staged(file) => times.set_on(file.file()),
+            Opened::InTree(file) => times.set_on(self.copy(path, &file)?.file()),
         }
     }
 
     pub(super) fn set_folder_times(
         &self,
         path: &GuestPath,
-        times: &Timestamps,
-    ) -> Result<(), Errno> {
+        times: &SetTimes,
+    ) -> Result<(), SystemError> {
         self.open_folder(path)?;
         self.is_untouched.store(false, Ordering::Relaxed);
         self.overlay().set_times(path, Times::from(times))

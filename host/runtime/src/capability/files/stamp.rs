@@ -1,23 +1,21 @@
 //! Files as the host tells one state of them from another: regular ones with one
 //! name, as they exist for guests.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs::File;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
-use rustix::io::Errno;
 use syft_protocol::file_events::{FileStamp, FileTime};
+use syft_system::{Dir, Stat, StatTime, SystemError, ticks};
 
-use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
-use super::tick::tick;
 
 impl DatasitesDir {
     /// Looks for a file at a path; `None` where there is none.
     ///
     /// # Errors
     /// That cannot be found out.
-    pub fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+    pub fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, SystemError> {
         self.find(path, stamp_at)
     }
 
@@ -25,25 +23,30 @@ impl DatasitesDir {
     ///
     /// # Errors
     /// That cannot be found out.
-    pub fn stamp_and_tick(&self, path: &GuestPath) -> Result<Option<(FileStamp, Duration)>, Errno> {
+    pub fn stamp_and_tick(
+        &self,
+        path: &GuestPath,
+    ) -> Result<Option<(FileStamp, Duration)>, SystemError> {
         self.find(path, |folder, name| {
             let stamp = stamp_at(folder, name)?;
-            Ok(stamp.map(|stamp| (stamp, tick(folder, &stamp))))
+            Ok(stamp.map(|stamp| {
+                let changed = moment(stamp.changed);
+                (stamp, ticks::of_file_in(folder, changed))
+            }))
         })
     }
 
     fn find<T>(
         &self,
         path: &GuestPath,
-        look: impl FnOnce(BorrowedFd<'_>, &str) -> Result<Option<T>, Errno>,
-    ) -> Result<Option<T>, Errno> {
+        look: impl FnOnce(&Dir, &str) -> Result<Option<T>, SystemError>,
+    ) -> Result<Option<T>, SystemError> {
         let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open_unchecked(&parent, flags) {
-            Ok(folder) => look(folder.as_fd(), name),
-            Err(error) if is_absent(error) => Ok(None),
+        match self.open_folder(&parent) {
+            Ok(folder) => look(&folder, name),
+            Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -53,70 +56,38 @@ impl DatasitesDir {
 ///
 /// # Errors
 /// That cannot be found out.
-pub fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
-    match look(folder, name) {
-        Err(error) if is_absent(error) => Ok(None),
-        found => found,
+pub fn stamp_at(folder: &Dir, name: &str) -> Result<Option<FileStamp>, SystemError> {
+    match folder.look(name) {
+        Ok(found) => Ok(stamp(&found)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// Looks at an open file; `None` if it has no name any more.
-pub(super) fn stamp_of(file: impl AsFd) -> Option<FileStamp> {
-    look(file.as_fd(), "").ok().flatten()
+pub(super) fn stamp_of(file: &File) -> Option<FileStamp> {
+    stamp(&Stat::of(file).ok()?)
 }
 
-fn is_absent(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG
-    )
+/// Returns what tells a state of a file from others; `None` where it is none to guests.
+pub(super) fn stamp(found: &Stat) -> Option<FileStamp> {
+    found.is_only_name_of_file().then(|| FileStamp {
+        inode: found.id.file,
+        born: found.born.map(time).unwrap_or_default(),
+        bytes: found.bytes,
+        modified: time(found.modified),
+        changed: time(found.changed),
+        mode: found.mode,
+    })
 }
 
-/// Looks at a name in a folder, or at what is open itself.
-fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    let found = match statx(at, name, flags, wanted) {
-        // A kernel before 4.11, or a container that forbids the call.
-        Err(Errno::NOSYS | Errno::PERM) => return look_without_birth(at, name),
-        found => found?,
-    };
-    let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
-    let time = |time: rustix::fs::StatxTimestamp| FileTime {
-        seconds: time.tv_sec,
-        nanos: time.tv_nsec,
-    };
-    let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    Ok((is_file && found.stx_nlink == 1).then(|| FileStamp {
-        inode: found.stx_ino,
-        born: if knows_birth {
-            time(found.stx_btime)
-        } else {
-            FileTime::default()
-        },
-        bytes: found.stx_size,
-        modified: time(found.stx_mtime),
-        changed: time(found.stx_ctime),
-        mode: found.stx_mode.into(),
-    }))
+fn time(time: StatTime) -> FileTime {
+    let StatTime { seconds, nanos } = time;
+    FileTime { seconds, nanos }
 }
 
-fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
-    let found = match name {
-        "" => rustix::fs::fstat(at)?,
-        name => look_at(at, name)?,
-    };
-    let is_file = kind(&found) == FileType::RegularFile;
-    let time = |seconds: i64, nanos: u64| FileTime {
-        seconds,
-        nanos: u32::try_from(nanos).unwrap_or(0),
-    };
-    Ok((is_file && found.st_nlink == 1).then(|| FileStamp {
-        inode: found.st_ino,
-        born: FileTime::default(),
-        bytes: u64::try_from(found.st_size).unwrap_or(0),
-        modified: time(found.st_mtime, found.st_mtime_nsec),
-        changed: time(found.st_ctime, found.st_ctime_nsec),
-        mode: found.st_mode,
-    }))
+/// Returns a time of a stamp as the system has times.
+pub(super) fn moment(time: FileTime) -> StatTime {
+    let FileTime { seconds, nanos } = time;
+    StatTime { seconds, nanos }
 }

@@ -3,11 +3,10 @@
 //! another machine are waited for before they are read.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::io::{ReadWriteFlags, pwritev2};
+use syft_system::{SystemError, positions};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use super::OpenFile;
@@ -140,7 +139,7 @@ impl OpenFile {
 
     pub(super) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<usize, ErrorCode> {
         loop {
-            match self.current().file().read_at(bytes, offset) {
+            match positions::read_at(self.current().file(), bytes, offset) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 result => return result.map_err(code),
             }
@@ -149,7 +148,7 @@ impl OpenFile {
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
         self.guard.spend(&self.path, self.growth(bytes, offset)?)?;
-        self.changing(|file| file.write_all_at(bytes, offset))?
+        self.changing(|file| positions::write_all_at(file, bytes, offset))?
             .map_err(code)
     }
 
@@ -163,16 +162,8 @@ impl OpenFile {
 
     pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
         self.guard.spend(&self.path, bytes.len() as u64)?;
-        self.changing(|file| {
-            let mut left = bytes;
-            while !left.is_empty() {
-                let slice = [std::io::IoSlice::new(left)];
-                // The offset does not count for an append.
-                let n_written = pwritev2(file, &slice, 0, ReadWriteFlags::APPEND)?;
-                left = &left[n_written..];
-            }
-            Ok(())
-        })?
+        self.changing(|file| positions::append(file, bytes))?
+            .map_err(code)
     }
 
     /// Changes the file, and takes note of it.
@@ -211,7 +202,5 @@ impl OpenFile {
 }
 
 fn code(error: std::io::Error) -> ErrorCode {
-    error.raw_os_error().map_or(ErrorCode::Io, |raw| {
-        rustix::io::Errno::from_raw_os_error(raw).into()
-    })
+    SystemError::from(error).into()
 }

@@ -1,6 +1,6 @@
 //! Setting times: of files that may be written, and of folders that may be made.
 
-use rustix::fs::{Timestamps, futimens};
+use syft_system::SetTimes;
 
 use super::access::Access;
 use super::bindings::types::DescriptorFlags;
@@ -20,7 +20,7 @@ impl FilesView<'_> {
         Ok(self.files.known(access.path(), &stat)?)
     }
 
-    pub(super) fn set_folder_times(&self, path: GuestPath, times: &Timestamps) -> FsResult<()> {
+    pub(super) fn set_folder_times(&self, path: GuestPath, times: &SetTimes) -> FsResult<()> {
         if path.is_empty() && path.mount() == Mount::Datasites {
             return Err(ErrorCode::NotPermitted.into());
         }
@@ -31,11 +31,11 @@ impl FilesView<'_> {
 
     /// Sets the times of an open file: also of one that was opened to read, where its path may be
     /// written.
-    pub(super) fn set_file_times(&self, file: &OpenFile, times: &Timestamps) -> FsResult<()> {
+    pub(super) fn set_file_times(&self, file: &OpenFile, times: &SetTimes) -> FsResult<()> {
         if !file.flags.contains(DescriptorFlags::WRITE) {
             self.files
                 .enforce(self.files.access(file.path.clone()).write())?;
         }
-        Ok(file.changing(|file| futimens(file, times))??)
+        Ok(file.changing(|file| times.set_on(file))??)
     }
 }

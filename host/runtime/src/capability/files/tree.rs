@@ -2,12 +2,10 @@
 //! call, as the host of their owner describes them.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{Access, AtFlags, Dir, OFlags, Stat, accessat, fstat};
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Create, Dir, DirEntries, FileId, Open, OpenedFile, Stat, SystemError};
 
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
@@ -25,13 +23,15 @@ pub(super) enum Tree {
 
 /// What is in a folder of the tree.
 pub(super) enum InFolder {
-    Here(Dir),
+    Here(DirEntries),
     Away(AwayEntries),
 }
 
 /// A file that was opened to be read. What it holds of a file of another machine is a copy.
 pub(super) struct TreeFile {
     file: File,
+    /// What it was when it was opened, where that was looked at.
+    found: Option<Stat>,
     away: Option<AwayFile>,
 }
 
@@ -45,7 +45,7 @@ impl Tree {
     }
 
     /// Looks at a path. A link is looked at itself.
-    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
+    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, SystemError> {
         match self {
             Self::Here(root) => root.look(path),
             Self::Away(mirror) => mirror.look(path),
@@ -53,43 +53,44 @@ impl Tree {
     }
 
     /// Looks for a file at a path; `None` where there is none.
-    pub(super) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+    pub(super) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, SystemError> {
         match self {
             Self::Here(root) => root.stamp(path),
             Self::Away(mirror) => mirror.stamp(path),
         }
     }
 
-    /// Opens what is at a path, to read it.
-    pub(super) fn open(&self, path: &GuestPath) -> Result<TreeFile, Errno> {
+    /// Opens the file at a path, to read it.
+    pub(super) fn open(&self, path: &GuestPath) -> Result<TreeFile, SystemError> {
         match self {
-            Self::Here(root) => Ok(root.open_unchecked(path, OFlags::RDONLY)?.into()),
+            Self::Here(root) => Ok(root.open_file(path, Open::READ)?.into()),
             Self::Away(mirror) => mirror.open(path),
         }
     }
 
     /// Opens a file that is to be written. The owner may have taken the right away.
-    pub(super) fn open_writable(&self, path: &GuestPath, how: OFlags) -> Result<TreeFile, Errno> {
+    pub(super) fn open_writable(
+        &self,
+        path: &GuestPath,
+        how: Open,
+    ) -> Result<TreeFile, SystemError> {
         if let Self::Here(root) = self {
-            root.open_unchecked(path, how & OFlags::ACCMODE)?;
+            root.open_file(path, how.create(Create::Never))?;
         }
         self.open(path)
     }
 
-    /// Tells whether a file with these numbers of device and file is at a path. On another machine
-    /// it is assumed so: its host notices at the end of the call if others have replaced it.
-    pub(super) fn may_be_at(&self, path: &GuestPath, number: (u64, u64)) -> bool {
+    /// Tells whether this very file is at a path. On another machine it is assumed so: its host
+    /// notices at the end of the call if others have replaced it.
+    pub(super) fn may_be_at(&self, path: &GuestPath, id: FileId) -> bool {
         match self {
-            Self::Here(root) => {
-                let found = root.look(path);
-                found.is_ok_and(|found| (found.st_dev, found.st_ino) == number)
-            }
+            Self::Here(root) => root.look(path).is_ok_and(|found| found.id == id),
             Self::Away(_) => true,
         }
     }
 
     /// Makes sure that there is a folder that holds a path.
-    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), SystemError> {
         match self {
             Self::Here(root) => root.open_parent(path).map(drop),
             Self::Away(mirror) => mirror.check_parent(path),
@@ -97,52 +98,38 @@ impl Tree {
     }
 
     /// Makes sure that names in the folder of a path can be changed.
-    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), SystemError> {
         match self {
-            Self::Here(root) => {
-                let (folder, _) = root.open_parent(path)?;
-                let access = Access::WRITE_OK | Access::EXEC_OK;
-                accessat(folder, ".", access, AtFlags::empty())
-            }
+            Self::Here(root) => root.open_parent(path)?.0.may_be_changed(),
             Self::Away(mirror) => mirror.may_change_names(path),
         }
     }
 
     /// Lists a folder.
-    pub(super) fn list(&self, path: &GuestPath) -> Result<InFolder, Errno> {
+    pub(super) fn list(&self, path: &GuestPath) -> Result<InFolder, SystemError> {
         match self {
-            Self::Here(root) => InFolder::of(open_folder(root, path)?),
+            Self::Here(root) => Ok(InFolder::Here(root.list(path)?)),
             Self::Away(mirror) => Ok(InFolder::Away(mirror.list(path)?)),
         }
     }
 
     /// Opens a folder, or one of this machine that stands for it.
-    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
+    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<Dir, SystemError> {
         match self {
-            Self::Here(root) => open_folder(root, path),
+            Self::Here(root) => root.open_known_folder(path),
             Self::Away(mirror) => mirror.open_folder(path),
         }
-    }
-}
-
-/// Opens a folder to list it.
-pub(super) fn open_folder(root: &DatasitesDir, path: &GuestPath) -> Result<OwnedFd, Errno> {
-    let opened = root.open_unchecked(path, OFlags::RDONLY | OFlags::DIRECTORY);
-    opened.map_err(|error| root.in_the_way(path, error))
-}
-
-impl InFolder {
-    /// Returns what is in an open folder.
-    pub(super) fn of(folder: OwnedFd) -> Result<Self, Errno> {
-        Ok(Self::Here(Dir::new(folder)?))
     }
 }
 
 impl TreeFile {
     /// Returns a copy of a file of another machine.
     pub(super) fn of_other(file: File, away: AwayFile) -> Self {
-        let away = Some(away);
-        Self { file, away }
+        Self {
+            file,
+            found: Some(away.stat()),
+            away: Some(away),
+        }
     }
 
     /// Returns the file of this machine. Of a copy it has the content and nothing else, and that
@@ -156,11 +143,16 @@ impl TreeFile {
         self.away.as_ref()
     }
 
+    /// Returns what it was when it was opened.
+    pub(super) fn found(&self) -> Result<Stat, SystemError> {
+        self.found.map_or_else(|| self.stat(), Ok)
+    }
+
     /// Looks at it.
-    pub(super) fn stat(&self) -> Result<Stat, Errno> {
+    pub(super) fn stat(&self) -> Result<Stat, SystemError> {
         match &self.away {
             Some(away) => Ok(away.stat()),
-            None => fstat(&self.file),
+            None => Stat::of(&self.file),
         }
     }
 
@@ -173,25 +165,27 @@ impl TreeFile {
     }
 
     /// Returns how large it is.
-    pub(super) fn bytes(&self) -> Result<u64, Errno> {
-        Ok(u64::try_from(self.stat()?.st_size).unwrap_or(0))
+    pub(super) fn bytes(&self) -> Result<u64, SystemError> {
+        Ok(self.stat()?.bytes)
     }
 }
 
 impl From<File> for TreeFile {
     fn from(file: File) -> Self {
-        Self { file, away: None }
+        Self {
+            file,
+            found: None,
+            away: None,
+        }
     }
 }
 
-impl From<OwnedFd> for TreeFile {
-    fn from(file: OwnedFd) -> Self {
-        Self::from(File::from(file))
-    }
-}
-
-impl AsFd for TreeFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+impl From<OpenedFile> for TreeFile {
+    fn from(opened: OpenedFile) -> Self {
+        Self {
+            file: opened.file,
+            found: Some(opened.found),
+            away: None,
+        }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use syft_manifest::clock::now;
-use syft_manifest::private_dir;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::timestamp::Timestamp;
+use syft_system::private;
 
 use super::CompileLimits;
 use super::budget::Budget;
@@ -107,7 +107,7 @@ impl CompileFailure {
             failure: self.clone(),
         };
         let written = serde_json::to_vec(&record).map_err(std::io::Error::from);
-        if let Err(error) = written.and_then(|json| private_dir::write(path, &json)) {
+        if let Err(error) = written.and_then(|json| private::write(path, &json)) {
             tracing::warn!("a component that does not compile is not remembered: {error}");
         }
     }
@@ -118,7 +118,7 @@ impl CompileFailure {
         component_bytes: u64,
         limits: &CompileLimits,
     ) -> Option<Self> {
-        let json = private_dir::read(path, MAX_BYTES).ok().flatten()?;
+        let json = private::read(path, MAX_BYTES).ok().flatten()?;
         let record: Record = serde_json::from_slice(&json).ok()?;
         let budget = limits.budget(component_bytes);
         let is_more = |tried: &Tried| {

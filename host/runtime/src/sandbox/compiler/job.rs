@@ -1,12 +1,13 @@
 //! What the process does that compiles: the only place where a compiler runs.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use syft_manifest::Limits;
+use syft_system::private;
 
 use super::bounds;
 use crate::sandbox::engine;
@@ -52,8 +53,7 @@ fn run(is_parallel: bool) -> Result<(), (u8, String)> {
     let invalid = |error: wasmtime::Error| (INVALID, format!("{error:#}"));
     let engine = engine::compiling(is_parallel, Wasi::of(&component)).map_err(invalid)?;
     let code = engine.precompile_component(&component).map_err(invalid)?;
-    let mut options = File::options();
-    let file = options.write(true).create_new(true).mode(0o600).open(CODE);
-    file.and_then(|mut file| file.write_all(&code))
+    private::create_new(Path::new(CODE))
+        .and_then(|mut file| file.write_all(&code))
         .map_err(failed)
 }

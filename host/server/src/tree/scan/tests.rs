@@ -189,5 +189,5 @@ fn a_folder_is_read_again_once_something_came() {
 }
 
 fn look(folder: &Path) -> Stamp {
-    stamp(&rustix::fs::stat(folder).expect("it is there"))
+    stamp(&syft_system::Stat::at(folder).expect("it is there"))
 }

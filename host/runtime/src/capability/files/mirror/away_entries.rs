@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
+use syft_system::SystemError;
+
 use super::super::bindings::FsResult;
 use super::super::datasites_dir::Known;
 use super::super::listing::{Entry, EntryKind};
@@ -82,7 +84,7 @@ impl AwayEntries {
 async fn ask(mirror: Arc<Mirror>, handle: u32) -> FsResult<FolderPart> {
     match mirror.ask(FileWant::ListOn { handle }).await? {
         FileReply::Listed(part) => Ok(part),
-        FileReply::Fault(fault) => Err(super::errno(fault).into()),
+        FileReply::Fault(fault) => Err(SystemError::from(fault).into()),
         _ => Err(mirror.mistold()),
     }
 }

@@ -3,17 +3,15 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::Stat;
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Stat, SystemError, positions};
 
 use super::super::bindings::{ErrorCode, FsError, FsResult};
 use super::super::tree::TreeFile;
 use super::part_cache::PartKey;
-use super::{Mirror, UNPOISONED, errno};
+use super::{Mirror, UNPOISONED};
 use crate::wire::{
     FileContent, FileNote, FileReply, FileWant, FoundThing, MOST_FILE_BYTES, Opened,
 };
@@ -41,12 +39,12 @@ struct Parts {
 }
 
 impl Mirror {
-    /// Returns what stands for something that the owner's host has opened.
-    pub(super) fn file_of(self: &Arc<Self>, opened: Opened) -> Result<TreeFile, Errno> {
+    /// Returns what stands for a file that the owner's host has opened.
+    pub(super) fn file_of(self: &Arc<Self>, opened: Opened) -> Result<TreeFile, SystemError> {
         let Opened { found, content } = opened;
         let parts = self.parts(&found, &content);
         let away = AwayFile {
-            stat: self.stat(&found),
+            stat: super::stat(&found),
             stamp: super::stamp(&found),
             parts,
         };
@@ -55,18 +53,17 @@ impl Mirror {
                 if bytes.len() as u64 == seen.stamp.bytes =>
             {
                 let file = self.place.make_file()?;
-                file.write_all_at(bytes, 0).map_err(io)?;
+                positions::write_all_at(&file, bytes, 0)?;
                 file
             }
             (FileContent::InParts(_), FoundThing::File(seen)) => {
                 let file = self.place.make_file()?;
-                file.set_len(seen.stamp.bytes).map_err(io)?;
+                file.set_len(seen.stamp.bytes)?;
                 file
             }
-            (FileContent::None, FoundThing::Folder(_) | FoundThing::Unfit) => {
-                self.stand_in_folder()?.into()
-            }
-            _ => return Err(Errno::IO),
+            (FileContent::None, FoundThing::Folder(_)) => return Err(SystemError::IsAFolder),
+            (FileContent::None, FoundThing::Unfit) => return Err(SystemError::NotAFile),
+            _ => return Err(SystemError::Io(0)),
         };
         Ok(TreeFile::of_other(file, away))
     }
@@ -125,13 +122,16 @@ impl AwayFile {
 
 impl AwayFile {
     /// Waits until all of it is here; says why that cannot be.
-    pub(in super::super) async fn fetch_whole(&self, to: &File) -> FsResult<Result<(), Errno>> {
+    pub(in super::super) async fn fetch_whole(
+        &self,
+        to: &File,
+    ) -> FsResult<Result<(), SystemError>> {
         let Some(parts) = &self.parts else {
             return Ok(Ok(()));
         };
         match parts.fetch(to, 0, parts.bytes).await {
             // It has changed since it was opened.
-            Err(FsError::Code(ErrorCode::Io)) => Ok(Err(Errno::STALE)),
+            Err(FsError::Code(ErrorCode::Io)) => Ok(Err(SystemError::Stale)),
             fetched => fetched.map(Ok),
         }
     }
@@ -170,10 +170,10 @@ impl Parts {
                 // What is needed again is fetched again.
                 to.set_len(0)
                     .and_then(|()| to.set_len(self.bytes))
-                    .map_err(io)?;
+                    .map_err(SystemError::from)?;
                 here.clear();
             }
-            to.write_all_at(&content, start).map_err(io)?;
+            positions::write_all_at(to, &content, start).map_err(SystemError::from)?;
             here.insert(part);
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Parts {
                 cache.put(&self.key, part, &content);
                 Ok(content)
             }
-            FileReply::Fault(fault) => Err(errno(fault).into()),
+            FileReply::Fault(fault) => Err(SystemError::from(fault).into()),
             _ => Err(self.mirror.mistold()),
         }
     }
@@ -208,8 +208,4 @@ impl Drop for Parts {
     fn drop(&mut self) {
         self.mirror.note(FileNote::Closed(self.handle));
     }
-}
-
-fn io(error: std::io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }

@@ -4,18 +4,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use rustix::fs::{OFlags, fstat};
+use syft_system::{Open, Stat, StatTime, SystemError, positions};
 
 use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenStamp,
-    Unanswered,
+    FileEffect, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenStamp, Unanswered,
+    WireFileId,
 };
 
 impl Guard {
@@ -89,7 +88,7 @@ impl<'a> Giving<'a> {
             },
             Step::MakeFolder { path, over } => FileEffect::MakeFolder {
                 path,
-                over: over.map(FileId::from),
+                over: over.map(WireFileId::from),
             },
             Step::Remove { path, file } => FileEffect::Remove {
                 path,
@@ -107,13 +106,10 @@ impl<'a> Giving<'a> {
     async fn put(&mut self, path: String, name: &str) -> Result<FileEffect, Unanswered> {
         let missing = || Lost("a file that the call wrote is gone from this worker".to_owned());
         let staged = self.files.get(name).ok_or_else(missing)?;
-        let file = staged.open(OFlags::RDONLY).map_err(|_| missing())?;
-        let stat = fstat(&file).map_err(|_| missing())?;
-        let bytes = u64::try_from(stat.st_size).unwrap_or(0);
-        let times = (
-            self.moment(stat.st_atime, stat.st_atime_nsec),
-            self.moment(stat.st_mtime, stat.st_mtime_nsec),
-        );
+        let file = staged.open(Open::READ).map_err(|_| missing())?;
+        let stat = Stat::of(&file).map_err(|_| missing())?;
+        let bytes = stat.bytes;
+        let times = (self.moment(stat.accessed), self.moment(stat.modified));
         let of = staged.of().map(str::to_owned);
         let blob = self.n_given;
         self.n_given += 1;
@@ -147,7 +143,7 @@ impl<'a> Giving<'a> {
                 match self.mirror.ask_owner(want).await? {
                     FileReply::Done => {}
                     FileReply::Fault(fault) => {
-                        let why = super::errno(fault);
+                        let why = SystemError::from(fault);
                         return Err(
                             Lost(format!("it cannot keep what the call wrote: {why}")).into()
                         );
@@ -162,11 +158,9 @@ impl<'a> Giving<'a> {
 
     /// Returns a time of a file as the owner's host understands it: what was written while the call
     /// ran was written by this clock.
-    fn moment(&self, seconds: i64, nanos: u64) -> FileMoment {
-        let nanos = u32::try_from(nanos).unwrap_or(0);
-        let at = u64::try_from(seconds)
-            .ok()
-            .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos)));
+    fn moment(&self, time: StatTime) -> FileMoment {
+        let StatTime { seconds, nanos } = time;
+        let at = time.system_time().filter(|_| seconds >= 0);
         let ago = at.filter(|at| *at >= self.began);
         let ago = ago.and_then(|at| SystemTime::now().duration_since(at).ok());
         match ago.and_then(|ago| u64::try_from(ago.as_nanos()).ok()) {
@@ -181,7 +175,7 @@ fn read_part(file: &File, offset: u64, left: u64) -> io::Result<Vec<u8>> {
     let mut part = vec![0; most];
     let mut n_read = 0;
     while n_read < most {
-        match file.read_at(&mut part[n_read..], offset + n_read as u64)? {
+        match positions::read_at(file, &mut part[n_read..], offset + n_read as u64)? {
             0 => break,
             n => n_read += n,
         }
@@ -190,7 +184,7 @@ fn read_part(file: &File, offset: u64, left: u64) -> io::Result<Vec<u8>> {
     Ok(part)
 }
 
-impl From<FileNumber> for FileId {
+impl From<FileNumber> for WireFileId {
     fn from(number: FileNumber) -> Self {
         Self {
             inode: number.inode,
@@ -199,8 +193,8 @@ impl From<FileNumber> for FileId {
     }
 }
 
-impl From<FileId> for FileNumber {
-    fn from(id: FileId) -> Self {
+impl From<WireFileId> for FileNumber {
+    fn from(id: WireFileId) -> Self {
         Self {
             inode: id.inode,
             born: id.born,

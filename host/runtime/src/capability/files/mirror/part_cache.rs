@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
-use syft_manifest::private_dir;
+use syft_system::private;
 
 use super::UNPOISONED;
 use crate::cache_bounds;
@@ -69,7 +69,7 @@ impl PartKey {
 impl PartCache {
     /// Opens the folder, which is made if need be. It keeps at most so many bytes.
     pub(super) fn open(folder: PathBuf, most_bytes: u64) -> io::Result<Self> {
-        private_dir::make_folder(&folder)?;
+        private::make_folder(&folder)?;
         cache_bounds::delete_forgotten(&folder, SystemTime::now())?;
         let mut entries = cache_bounds::entries(&folder)?;
         entries.sort_by_key(|entry| entry.used);

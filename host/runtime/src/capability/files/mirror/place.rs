@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::io::Errno;
-use syft_manifest::{Limits, private_dir};
+use syft_manifest::Limits;
+use syft_system::{Dir, SystemError, private};
 
 use super::super::guard::{Budget, Folders, Guard};
 use super::super::guest_path::GuestPath;
@@ -41,7 +41,7 @@ impl MirrorPlace {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(folder: &Path, cache_bytes: u64) -> io::Result<Self> {
-        private_dir::make_folder(folder)?;
+        private::make_folder(folder)?;
         cache_bounds::delete_forgotten(folder, SystemTime::now())?;
         let scratch = Scratch::new(folder)?;
         let staged = scratch.path().join("staged");
@@ -60,13 +60,13 @@ impl MirrorPlace {
     }
 
     /// Opens the folder in which private files are made.
-    pub(super) fn open_folder(&self) -> Result<File, Errno> {
-        File::open(self.scratch.path()).map_err(errno)
+    pub(super) fn open_folder(&self) -> Result<Dir, SystemError> {
+        Dir::open_ambient(self.scratch.path())
     }
 
     /// Makes a private file without a name, which is gone once it is closed.
-    pub(super) fn make_file(&self) -> Result<File, Errno> {
-        tempfile::tempfile_in(self.scratch.path()).map_err(errno)
+    pub(super) fn make_file(&self) -> Result<File, SystemError> {
+        Ok(tempfile::tempfile_in(self.scratch.path())?)
     }
 }
 
@@ -113,8 +113,4 @@ impl Guard {
             RefusalLog::new(label),
         ))
     }
-}
-
-fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }

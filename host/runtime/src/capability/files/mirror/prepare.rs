@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rustix::io::Errno;
+use syft_system::SystemError;
 
 use super::super::bindings::FsResult;
 use super::super::guard::Guard;
@@ -14,7 +14,7 @@ use super::super::moves::MAX_ENTRIES;
 use super::super::staging::Staging;
 use super::super::tree::TreeFile;
 use super::away_file::MOST_HERE_BYTES;
-use super::{Answers, AwayEntries, Mirror, errno};
+use super::{Answers, AwayEntries, Mirror};
 use crate::wire::{FileReply, FileWant, ListPurpose, MOST_LOOKED_AT};
 
 /// How often a file is opened anew that changes while it is fetched.
@@ -211,7 +211,7 @@ impl Asking<'_> {
         let opened = loop {
             n_attempts += 1;
             let opened = self.try_open(path, need).await?;
-            let is_stale = matches!(opened, Err(Errno::STALE));
+            let is_stale = matches!(opened, Err(SystemError::Stale));
             if !is_stale || n_attempts == MOST_ATTEMPTS {
                 break opened;
             }
@@ -224,7 +224,7 @@ impl Asking<'_> {
         &mut self,
         path: &GuestPath,
         need: Need,
-    ) -> FsResult<Result<TreeFile, Errno>> {
+    ) -> FsResult<Result<TreeFile, SystemError>> {
         let want = FileWant::Open {
             path: path.text(),
             writes: matches!(need, Need::Write | Need::Replace),
@@ -235,7 +235,7 @@ impl Asking<'_> {
         self.answers.looked.insert(path.clone(), *looked);
         let file = match opened {
             Ok(opened) => self.mirror.file_of(opened),
-            Err(fault) => Err(errno(fault)),
+            Err(fault) => Err(fault.into()),
         };
         let file = match file {
             Ok(file) => file,
@@ -258,7 +258,7 @@ impl Asking<'_> {
         };
         let listed = match self.mirror.ask(want).await? {
             FileReply::Listed(part) => Ok(AwayEntries::new(self.mirror, part)),
-            FileReply::Fault(fault) => Err(errno(fault)),
+            FileReply::Fault(fault) => Err(fault.into()),
             _ => return Err(self.mirror.mistold()),
         };
         let listed = match listed {

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use syft_manifest::Limits;
+use syft_system::{SystemError, positions};
 
 use super::super::open::NAME_BYTES;
 use super::super::staging::{StagedFile, Staging};
@@ -72,8 +71,8 @@ impl Blobs {
         let Some(given) = self.given.get_mut(&blob) else {
             return Err(too_much);
         };
-        let written = given.file.write_all_at(bytes, offset);
-        written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let written = positions::write_all_at(&given.file, bytes, offset);
+        written.map_err(SystemError::from)?;
         given.bytes = given.bytes.max(end);
         self.bytes += growth;
         Ok(())
@@ -88,7 +87,7 @@ impl Blobs {
 
 impl Blob {
     /// Makes an empty one.
-    pub(super) fn new(staging: &Staging) -> Result<Self, Errno> {
+    pub(super) fn new(staging: &Staging) -> Result<Self, SystemError> {
         let (staged, file) = staging.new_file(None)?;
         Ok(Self {
             staged: Arc::new(staged),
@@ -103,6 +102,6 @@ impl Blob {
             return Err(Refused::Breach("a file is larger than it says"));
         }
         let set = self.file.set_len(bytes);
-        Ok(set.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?)
+        Ok(set.map_err(SystemError::from)?)
     }
 }

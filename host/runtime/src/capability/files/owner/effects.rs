@@ -2,18 +2,17 @@
 //! same rights, limits and notes. If one is refused, nothing of the call is done.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Mode, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fchmod, futimens};
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{SetTime, SetTimes, Stat, StatTime, SystemError, rights};
 
 use super::super::access::{Granted, Refusal, ToWrite};
 use super::super::bindings::ErrorCode;
 use super::super::datasites_dir::{Known, known};
 use super::super::guest_path::GuestPath;
 use super::super::open::NAME_BYTES;
-use super::super::staging::{Ended, FileNumber, Plan, Step, Times};
+use super::super::staging::{Ended, FileNumber, KEEP, NOW, Plan, Step, Times};
 use super::blobs::Blob;
 use super::{OwnerFiles, Refused, UNPOISONED};
 use crate::state::Effects;
@@ -109,7 +108,7 @@ impl Judging<'_> {
             } => {
                 let blob = self.put(&path, blob, bytes, of.as_deref())?;
                 blob.set_len(bytes).map_err(in_words)?;
-                let set = futimens(&blob.file, &moments(times)?);
+                let set = moments(times)?.set_on(&blob.file);
                 set.map_err(|error| format!("times of {path}: {error}"))?;
                 let file = blob.staged.name().to_owned();
                 self.ended.files.push(blob.staged);
@@ -169,14 +168,13 @@ impl Judging<'_> {
     /// What is moved is a file that the call could find there, or has changed since.
     fn moved(&self, from: String, to: String, file: FileNumber) -> Judged<Step> {
         let bytes = self.written(&from, |granted| match granted.look() {
-            Ok(stat) if known(&stat) == Ok(Known::File) => Ok(stat.st_size),
+            Ok(stat) if known(&stat) == Ok(Known::File) => Ok(stat.bytes),
             Ok(_) => Err(format!("{from} is no file")),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(0),
+            Err(SystemError::NotFound | SystemError::NotAFolder) => Ok(0),
             Err(error) => Err(format!("{from}: {error}")),
         })?;
         self.changes(&to)?;
         let guard = self.files.guard();
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let spent = guard.spend_moved(&name(&from)?, &name(&to)?, bytes);
         spent.map_err(|code| limit(&to, code))?;
         Ok(Step::Move { from, to, file })
@@ -200,11 +198,11 @@ impl Judging<'_> {
         if u64::from(blob) != self.ended.files.len() as u64 {
             return Err(format!("the file {blob} is not the next one"));
         }
-        let (mode, original) = match of {
+        let original = match of {
             Some(of) => self.original(of)?,
-            None => (None, 0),
+            None => None,
         };
-        let copied = original.min(bytes);
+        let copied = original.map_or(0, |original| original.bytes.min(bytes));
         self.copied_bytes = self.copied_bytes.saturating_add(copied);
         let most_copied = self.files.guard().limits().written_bytes.saturating_mul(2);
         if self.copied_bytes > most_copied {
@@ -220,23 +218,19 @@ impl Judging<'_> {
                 Blob::new(staging).map_err(|error| format!("{path}: {error}"))?
             }
         };
-        if let Some(mode) = mode {
-            let set = fchmod(&given.file, Mode::from_raw_mode(mode & 0o7777));
+        if let Some(original) = original {
+            let set = rights::copy(&original, &given.file);
             set.map_err(|error| format!("{path}: {error}"))?;
         }
         Ok(given)
     }
 
-    /// Returns the mode and the size of a file that another one was made of, if it is still there.
-    fn original(&self, of: &str) -> Judged<(Option<u32>, u64)> {
+    /// Looks at a file that another one was made of, if it is still there.
+    fn original(&self, of: &str) -> Judged<Option<Stat>> {
         let access = self.files.guard().access(name(of)?);
         let granted = access.write().map_err(|refusal| self.refused(&refusal))?;
-        Ok(match granted.look() {
-            Ok(stat) if known(&stat) == Ok(Known::File) => {
-                (Some(stat.st_mode), u64::try_from(stat.st_size).unwrap_or(0))
-            }
-            _ => (None, 0),
-        })
+        let found = granted.look().ok();
+        Ok(found.filter(|stat| known(stat) == Ok(Known::File)))
     }
 
     fn times_set(&self, path: String, times: ((i64, i64), (i64, i64))) -> Judged<Step> {
@@ -244,7 +238,7 @@ impl Judging<'_> {
         let (access, modification) = times;
         let is_time = |(seconds, nanos): (i64, i64)| {
             let is_set = (0..1_000_000_000).contains(&nanos) && SECONDS.contains(&seconds);
-            is_set || [UTIME_NOW, UTIME_OMIT].contains(&nanos)
+            is_set || [NOW, KEEP].contains(&nanos)
         };
         if !is_time(access) || !is_time(modification) {
             return Err(format!("{path} gets no time that there is"));
@@ -278,31 +272,24 @@ fn in_words(refused: Refused) -> String {
     }
 }
 
-fn moments((accessed, modified): (FileMoment, FileMoment)) -> Judged<Timestamps> {
-    Ok(Timestamps {
-        last_access: moment(accessed)?,
-        last_modification: moment(modified)?,
+fn moments((accessed, modified): (FileMoment, FileMoment)) -> Judged<SetTimes> {
+    Ok(SetTimes {
+        accessed: SetTime::At(moment(accessed)?),
+        modified: SetTime::At(moment(modified)?),
     })
 }
 
 /// Returns a time by the clock of this host.
-fn moment(moment: FileMoment) -> Judged<Timespec> {
+fn moment(moment: FileMoment) -> Judged<StatTime> {
     match moment {
         FileMoment::At(seconds, nanos) if nanos < 1_000_000_000 && SECONDS.contains(&seconds) => {
-            Ok(Timespec {
-                tv_sec: seconds,
-                tv_nsec: nanos.into(),
-            })
+            Ok(StatTime { seconds, nanos })
         }
         FileMoment::At(..) => Err("a file gets no time that there is".to_owned()),
         FileMoment::Ago(nanos) => {
             let then = SystemTime::now().checked_sub(Duration::from_nanos(nanos));
-            let then = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
-            let then = then.ok_or_else(|| "a file is older than all".to_owned())?;
-            Ok(Timespec {
-                tv_sec: i64::try_from(then.as_secs()).unwrap_or(0),
-                tv_nsec: then.subsec_nanos().into(),
-            })
+            let then = then.map(StatTime::from).filter(|then| then.seconds >= 0);
+            then.ok_or_else(|| "a file is older than all".to_owned())
         }
     }
 }

@@ -3,17 +3,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::fstat;
-use rustix::io::Errno;
-use syft_protocol::file_events::FileStamp;
+use syft_system::{Stat, StatTime, SystemError, positions, ticks};
 
 use super::super::guard::Slot;
-use super::super::tick::tick;
 use super::look::stamp;
 use super::{Listed, Refused};
 use crate::wire::SeenStamp;
@@ -38,14 +33,14 @@ pub(super) enum Held {
 }
 
 /// A file that was opened, and of which the content is that of its stamp.
-pub(super) struct OpenedFile {
+pub(super) struct SettledFile {
     file: File,
     stamp: SeenStamp,
 }
 
 /// One that is read part by part.
 pub(super) struct HeldFile {
-    opened: OpenedFile,
+    settled: SettledFile,
     _slot: Slot,
 }
 
@@ -77,10 +72,9 @@ impl Handles {
     }
 }
 
-impl OpenedFile {
+impl SettledFile {
     /// Waits until a change of the file would show in its times.
-    pub(super) async fn settled(file: OwnedFd) -> Result<Self, Refused> {
-        let file = File::from(file);
+    pub(super) async fn settled(file: File) -> Result<Self, Refused> {
         for _ in 0..MOST_LOOKS {
             let before = stamp(&file)?;
             let wait = until_settled(&file, &before);
@@ -92,7 +86,7 @@ impl OpenedFile {
                 return Ok(Self { file, stamp });
             }
         }
-        Err(Refused::Fault(Errno::STALE))
+        Err(Refused::Fault(SystemError::Stale))
     }
 
     pub(super) fn stamp(&self) -> SeenStamp {
@@ -101,7 +95,7 @@ impl OpenedFile {
 
     /// Reads all of it.
     pub(super) fn whole(&self) -> Result<Vec<u8>, Refused> {
-        let bytes = usize::try_from(self.stamp.bytes).map_err(|_| Errno::NOMEM)?;
+        let bytes = usize::try_from(self.stamp.bytes).map_err(|_| SystemError::OutOfMemory)?;
         self.read(0, bytes)
     }
 
@@ -110,38 +104,34 @@ impl OpenedFile {
         let left = self.stamp.bytes.saturating_sub(offset);
         let most = usize::try_from(left).map_or(bytes, |left| left.min(bytes));
         let mut part = vec![0; most];
-        let read = self.file.read_exact_at(&mut part, offset);
+        let read = positions::read_exact_at(&self.file, &mut part, offset);
         if !self.is_unchanged()? {
-            return Err(Refused::Fault(Errno::STALE));
+            return Err(Refused::Fault(SystemError::Stale));
         }
-        read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        read.map_err(SystemError::from)?;
         Ok(part)
     }
 
     /// Tells whether the content is the same. Of a file that was replaced meanwhile other times than
     /// these have changed with that.
     fn is_unchanged(&self) -> Result<bool, Refused> {
-        let stat = fstat(&self.file)?;
+        let found = Stat::of(&self.file)?;
         let SeenStamp {
             bytes,
             modified,
             changed,
             ..
         } = self.stamp;
-        let is_as_long = u64::try_from(stat.st_size) == Ok(bytes);
-        let is = |seconds: i64, nanos: u64, time: (i64, u32)| {
-            (seconds, nanos) == (time.0, u64::from(time.1))
-        };
-        let is_unwritten = is(stat.st_mtime, stat.st_mtime_nsec, modified);
-        let is_untouched = stat.st_nlink == 0 || is(stat.st_ctime, stat.st_ctime_nsec, changed);
-        Ok(is_as_long && is_unwritten && is_untouched)
+        let is = |found: StatTime, then| (found.seconds, found.nanos) == then;
+        let is_untouched = found.links == 0 || is(found.changed, changed);
+        Ok(found.bytes == bytes && is(found.modified, modified) && is_untouched)
     }
 
     /// Keeps it open in the place of a slot.
     pub(super) fn held(self, mut slot: Slot) -> Arc<HeldFile> {
         slot.opened();
         Arc::new(HeldFile {
-            opened: self,
+            settled: self,
             _slot: slot,
         })
     }
@@ -149,14 +139,14 @@ impl OpenedFile {
 
 impl HeldFile {
     pub(super) fn read(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, Refused> {
-        self.opened.read(offset, bytes)
+        self.settled.read(offset, bytes)
     }
 }
 
 /// Returns how long a change may still leave the same times.
 fn until_settled(file: &File, stamp: &SeenStamp) -> Duration {
-    let tick = tick(file.as_fd(), &FileStamp::from(stamp)).min(LONGEST_WAIT);
     let (seconds, nanos) = stamp.changed;
+    let tick = ticks::of_file(file, StatTime { seconds, nanos }).min(LONGEST_WAIT);
     let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
     let changed = UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH);
     let age = SystemTime::now().duration_since(changed);

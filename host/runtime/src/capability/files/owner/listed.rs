@@ -1,7 +1,7 @@
 //! What is in a folder, for a worker: what the guest may know of it, or all of it where the call
 //! moves or removes it.
 
-use rustix::io::Errno;
+use syft_system::SystemError;
 
 use super::super::bindings::types::DescriptorType;
 use super::super::datasites_dir::{Known, known};
@@ -43,10 +43,14 @@ impl OwnerFiles {
         let guard = self.guard();
         let access = guard.access(path.clone());
         if purpose == ListPurpose::Show {
-            access.see().map_err(|_| Refused::Fault(Errno::NOENT))?;
+            access
+                .see()
+                .map_err(|_| Refused::Fault(SystemError::NotFound))?;
             return Ok(Listed::Shown(guard.listing(path)?));
         }
-        let granted = access.write().map_err(|_| Refused::Fault(Errno::NOENT))?;
+        let granted = access
+            .write()
+            .map_err(|_| Refused::Fault(SystemError::NotFound))?;
         let entries = granted.list()?;
         let mut slot = guard.open_slot(&path, "list")?;
         slot.opened();

@@ -1,15 +1,16 @@
 //! What a worker is told of paths: what the call may do there, and what it may know of what is there.
 
-use rustix::fs::{OFlags, Stat, fstat};
-use rustix::io::Errno;
+use std::fs::File;
+
+use syft_system::{Open, OpenedFile, Stat, StatTime, SystemError};
 
 use super::super::access::Access;
 use super::super::datasites_dir::{DatasitesDir, Known, known};
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_of;
-use super::handles::OpenedFile;
-use super::{Answered, Held, OwnerFiles, Refused, fault, path};
-use crate::wire::{FileContent, FileReply, FoundThing, Looked, Opened, Seen, SeenStamp};
+use super::handles::SettledFile;
+use super::{Answered, Held, OwnerFiles, Refused, path};
+use crate::wire::{FileContent, FileFault, FileReply, FoundThing, Looked, Opened, Seen, SeenStamp};
 
 /// Smaller files are told whole.
 const WHOLE_BYTES: u64 = 256 << 10;
@@ -31,12 +32,12 @@ impl OwnerFiles {
         let (see, read) = (access.see().is_ok(), access.read().is_ok());
         let (write, make_folder) = (access.write().is_ok(), access.make_folder().is_ok());
         let path = access.path();
-        let nothing = Err(Errno::NOENT);
+        let nothing = Err(SystemError::NotFound);
         let found = match self.tree() {
             Ok((root, _)) if see || read || write || make_folder => {
                 found_at(root, path, read || write, see)
             }
-            _ => Err(Errno::NOENT),
+            _ => Err(SystemError::NotFound),
         };
         let (parent, names) = match self.tree() {
             Ok((_, staging)) if write || make_folder => {
@@ -49,9 +50,9 @@ impl OwnerFiles {
             read,
             write,
             make_folder,
-            found: found.map_err(fault),
-            parent: parent.map_err(fault),
-            names: names.map_err(fault),
+            found: found.map_err(FileFault::from),
+            parent: parent.map_err(FileFault::from),
+            names: names.map_err(FileFault::from),
         }
     }
 
@@ -64,12 +65,14 @@ impl OwnerFiles {
             (looked, opened)
         };
         let opened = match opened {
+            Ok(file) => self.told(&path, file).await,
+            Err(Refused::Fault(SystemError::IsAFolder)) => folder_told(&looked),
+            Err(Refused::Fault(SystemError::NotAFile)) => Ok(nothing_told(FoundThing::Unfit)),
             Err(error) => Err(error),
-            Ok(file) => self.told(&path, file, &looked).await,
         };
         let opened = match opened {
             Ok(opened) => Ok(opened),
-            Err(Refused::Fault(error)) => Err(fault(error)),
+            Err(Refused::Fault(error)) => Err(error.into()),
             Err(breach) => return Err(breach),
         };
         Ok(FileReply::Opened(Box::new(looked), opened))
@@ -82,36 +85,24 @@ impl OwnerFiles {
         access: &Access<'_>,
         looked: &Looked,
         writes: bool,
-    ) -> Result<std::os::fd::OwnedFd, Refused> {
+    ) -> Result<OpenedFile, Refused> {
         let (root, _) = self.tree()?;
         if !looked.read && !looked.write {
-            return Err(Refused::Fault(Errno::NOENT));
+            return Err(Refused::Fault(SystemError::NotFound));
         }
         if writes && looked.write {
             // The owner may have taken the right away.
-            root.open_unchecked(access.path(), OFlags::RDWR)?;
+            root.open_file(access.path(), Open::READ_WRITE)?;
         }
-        Ok(root.open_unchecked(access.path(), OFlags::RDONLY)?)
+        Ok(root.open_file(access.path(), Open::READ)?)
     }
 
-    async fn told(
-        &self,
-        path: &GuestPath,
-        file: std::os::fd::OwnedFd,
-        looked: &Looked,
-    ) -> Result<Opened, Refused> {
-        let stat = fstat(&file)?;
-        let content = match known(&stat) {
-            Ok(Known::File) => None,
-            Ok(Known::Folder) if looked.see => Some(FoundThing::Folder(seen(&stat, None))),
-            Ok(Known::Folder) => return Err(Refused::Fault(Errno::NOENT)),
-            Err(_) => Some(FoundThing::Unfit),
-        };
-        if let Some(found) = content {
-            let content = FileContent::None;
-            return Ok(Opened { found, content });
+    async fn told(&self, path: &GuestPath, opened: OpenedFile) -> Result<Opened, Refused> {
+        let OpenedFile { file, found: stat } = opened;
+        if known(&stat).is_err() {
+            return Ok(nothing_told(FoundThing::Unfit));
         }
-        let file = OpenedFile::settled(file).await?;
+        let file = SettledFile::settled(file).await?;
         let found = FoundThing::File(seen(&stat, Some(file.stamp())));
         let content = if file.stamp().bytes <= WHOLE_BYTES {
             FileContent::Whole(file.whole()?)
@@ -123,19 +114,32 @@ impl OwnerFiles {
     }
 }
 
+/// Returns what is told of a folder that was to be opened as a file, if the call may know it.
+fn folder_told(looked: &Looked) -> Result<Opened, Refused> {
+    match &looked.found {
+        Ok(found @ FoundThing::Folder(_)) if looked.see => Ok(nothing_told(found.clone())),
+        _ => Err(Refused::Fault(SystemError::NotFound)),
+    }
+}
+
+fn nothing_told(found: FoundThing) -> Opened {
+    let content = FileContent::None;
+    Opened { found, content }
+}
+
 /// Returns what is at a path, as far as the call may know it.
 fn found_at(
     root: &DatasitesDir,
     path: &GuestPath,
     knows_files: bool,
     knows_folders: bool,
-) -> Result<FoundThing, Errno> {
+) -> Result<FoundThing, SystemError> {
     let stat = root.look(path)?;
     match known(&stat) {
         Ok(Known::File) if !knows_files => Ok(FoundThing::SomeFile),
         Ok(Known::File) => {
             // It may have come in the place of what was looked at first.
-            let stamp = root.stamp(path)?.ok_or(Errno::NOENT)?;
+            let stamp = root.stamp(path)?.ok_or(SystemError::NotFound)?;
             Ok(FoundThing::File(seen(&stat, Some(SeenStamp::from(&stamp)))))
         }
         Ok(Known::Folder) if knows_folders || knows_files => {
@@ -148,40 +152,40 @@ fn found_at(
 
 /// Returns what is known of something; of a folder there is no stamp.
 fn seen(stat: &Stat, stamp: Option<SeenStamp>) -> Seen {
-    let time = |seconds: i64, nanos: u64| (seconds, u32::try_from(nanos).unwrap_or(0));
+    let time = |time: StatTime| (time.seconds, time.nanos);
     let of_stat = || SeenStamp {
-        inode: stat.st_ino,
+        inode: stat.id.file,
         born: (0, 0),
-        bytes: u64::try_from(stat.st_size).unwrap_or(0),
-        modified: time(stat.st_mtime, stat.st_mtime_nsec),
-        changed: time(stat.st_ctime, stat.st_ctime_nsec),
-        mode: stat.st_mode,
+        bytes: stat.bytes,
+        modified: time(stat.modified),
+        changed: time(stat.changed),
+        mode: stat.mode,
     };
     Seen {
-        device: stat.st_dev,
+        device: stat.id.device,
         stamp: stamp.unwrap_or_else(of_stat),
-        accessed: time(stat.st_atime, stat.st_atime_nsec),
+        accessed: time(stat.accessed),
     }
 }
 
 /// Returns what is known of a folder that may be made and not known.
 fn nothing_of(stat: &Stat) -> Seen {
     let stamp = SeenStamp {
-        inode: stat.st_ino,
+        inode: stat.id.file,
         born: (0, 0),
         bytes: 0,
         modified: (0, 0),
         changed: (0, 0),
-        mode: stat.st_mode,
+        mode: stat.mode,
     };
     Seen {
-        device: stat.st_dev,
+        device: stat.id.device,
         stamp,
         accessed: (0, 0),
     }
 }
 
-pub(super) fn stamp(file: impl std::os::fd::AsFd) -> Result<SeenStamp, Refused> {
-    let stamp = stamp_of(file).ok_or(Errno::NOENT)?;
+pub(super) fn stamp(file: &File) -> Result<SeenStamp, Refused> {
+    let stamp = stamp_of(file).ok_or(SystemError::NotFound)?;
     Ok(SeenStamp::from(&stamp))
 }

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{Mode, OFlags, Stat, Timespec, Timestamps, fchmod, futimens, ioctl_ficlone};
-use rustix::io::Errno;
+use syft_system::{Open, SetTimes, Stat, SystemError, copy, rights};
 
 use super::super::guest_path::GuestPath;
 use super::super::mirror::AwayFile;
@@ -21,8 +20,8 @@ impl Staging {
             return None;
         }
         let stat = file.stat().ok()?;
-        let staged = self.overlay().copies.get(&number(&stat)).cloned();
-        Some(staged?.open(OFlags::RDWR).ok()?.into())
+        let staged = self.overlay().copies.get(&stat.id).cloned();
+        Some(staged?.open(Open::READ_WRITE).ok()?.into())
     }
 
     /// Copies a file of the tree that was opened at a path and is about to be changed.
@@ -30,9 +29,9 @@ impl Staging {
         &self,
         path: &GuestPath,
         file: &TreeFile,
-    ) -> Result<TreeFile, Errno> {
+    ) -> Result<TreeFile, SystemError> {
         let staged = self.stands_for(path, file, false)?;
-        Ok(staged.open(OFlags::RDWR)?.into())
+        Ok(staged.open(Open::READ_WRITE)?.into())
     }
 
     /// Has a staged file stand for one of the tree, also for who has it open: a copy, or an empty
@@ -42,19 +41,19 @@ impl Staging {
         path: &GuestPath,
         file: &TreeFile,
         truncates: bool,
-    ) -> Result<Arc<StagedFile>, Errno> {
+    ) -> Result<Arc<StagedFile>, SystemError> {
         let stat = file.stat()?;
-        if let Some(known) = self.overlay().copies.get(&number(&stat)) {
+        if let Some(known) = self.overlay().copies.get(&stat.id) {
             return Ok(Arc::clone(known));
         }
         let stamp = file.stamp();
-        let moved = self.overlay().moved_to(stat.st_ino);
+        let moved = self.overlay().moved_to(stat.id.file);
         let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
         let (staged, new) = self.new_file(Some(was_at.clone()))?;
         if !truncates {
             self.fill(file, &new)?;
         }
-        fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
+        rights::copy(&stat, &new)?;
         let staged = Arc::new(staged);
         let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
         match moved {
@@ -75,60 +74,35 @@ impl Staging {
         if let Some(stamp) = stamp.filter(|_| !truncates) {
             overlay.found.entry(was_at).or_insert(Some(stamp));
         }
-        overlay.copies.insert(number(&stat), Arc::clone(&staged));
+        overlay.copies.insert(stat.id, Arc::clone(&staged));
         Ok(staged)
     }
 
     /// Tells whether a file that was opened has its name still, as far as is known here.
     fn is_there(&self, path: &GuestPath, stat: &Stat) -> bool {
         let is_in_tree = matches!(self.seen(path), Seen::InTree);
-        is_in_tree && self.tree.may_be_at(path, number(stat))
+        is_in_tree && self.tree.may_be_at(path, stat.id)
     }
 
     /// Fills a file with what is in another one.
-    fn fill(&self, from: &TreeFile, to: &File) -> Result<(), Errno> {
+    fn fill(&self, from: &TreeFile, to: &File) -> Result<(), SystemError> {
         let stat = from.stat()?;
         let is_whole = from.away().is_none_or(AwayFile::is_whole);
-        if !is_whole || ioctl_ficlone(to, from.file()).is_err() {
-            let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+        if !is_whole || !copy::clone_into(from.file(), to) {
+            let bytes = stat.bytes;
             let within = |sum: u64| {
                 sum.checked_add(bytes)
                     .filter(|sum| *sum <= self.most_copied)
             };
             let order = Ordering::Relaxed;
             let counted = self.copied_bytes.fetch_update(order, order, within);
-            counted.map_err(|_| Errno::FBIG)?;
+            counted.map_err(|_| SystemError::TooLarge)?;
             // It was too large to be fetched.
             if !is_whole {
-                return Err(Errno::FBIG);
+                return Err(SystemError::TooLarge);
             }
-            copy_bytes(from.file(), to, bytes)?;
+            copy::bytes(from.file(), to, bytes)?;
         }
-        futimens(to, &times_of(&stat))
-    }
-}
-
-/// Returns the numbers of the device and of the file.
-fn number(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
-}
-
-pub(super) fn copy_bytes(from: &File, to: &File, bytes: u64) -> Result<(), Errno> {
-    use std::io::{Read, Seek, SeekFrom};
-    let io = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let (mut from, mut to) = (from, to);
-    from.seek(SeekFrom::Start(0)).map_err(io)?;
-    std::io::copy(&mut from.take(bytes), &mut to).map_err(io)?;
-    Ok(())
-}
-
-pub(super) fn times_of(stat: &Stat) -> Timestamps {
-    let time = |tv_sec, nanos: u64| Timespec {
-        tv_sec,
-        tv_nsec: nanos.try_into().unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+        SetTimes::of(&stat).set_on(to)
     }
 }

@@ -6,9 +6,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use rustix::fs::{OFlags, fdatasync, fsync};
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{Open, SystemError};
 
 use super::super::datasites_dir::{DatasitesDir, Known, known};
 use super::super::guard::Guard;
@@ -152,7 +151,7 @@ impl StagedWrites {
         let path = GuestPath::of(path);
         match found {
             Some(found) => self.root.stamp(&path).ok().flatten().as_ref() == Some(found),
-            None => self.root.look(&path).err() == Some(Errno::NOENT),
+            None => self.root.look(&path).err() == Some(SystemError::NotFound),
         }
     }
 
@@ -178,7 +177,7 @@ impl Effects for StagedWrites {
         };
         let mut first = None;
         if self.place.is_forced {
-            first = self.place.open_file(staged, OFlags::RDONLY).ok();
+            first = self.place.open_file(staged, Open::TO_FORCE).ok();
             if first.is_none() {
                 return false;
             }
@@ -195,15 +194,15 @@ impl Effects for StagedWrites {
 
     fn force(&self) -> io::Result<()> {
         if let Some(first) = &self.first {
-            fdatasync(first)?;
+            first.sync_data()?;
             self.force_applied(&mut HashSet::new());
             return Ok(());
         }
         for staged in &self.files {
-            fdatasync(staged.open(OFlags::RDONLY)?)?;
+            staged.open(Open::TO_FORCE)?.sync_data()?;
         }
         if !self.files.is_empty() {
-            fsync(self.place.folder())?;
+            self.place.folder().force()?;
         }
         Ok(())
     }
@@ -211,7 +210,7 @@ impl Effects for StagedWrites {
     fn are_quick(&self) -> bool {
         let bytes = |staged: &Arc<StagedFile>| {
             let found = staged.look().ok();
-            found.map_or(u64::MAX, |found| u64::try_from(found.st_size).unwrap_or(0))
+            found.map_or(u64::MAX, |found| found.bytes)
         };
         self.plan.steps.len() <= MAX_QUICK_STEPS
             && self.files.iter().map(bytes).fold(0, u64::saturating_add) <= MAX_QUICK_BYTES
@@ -255,11 +254,11 @@ impl Effects for StagedWrites {
             if !forced.insert(folder.to_owned()) {
                 continue;
             }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-            let opened = self.root.open_unchecked(&GuestPath::of(folder), flags);
-            match opened.and_then(fsync) {
+            let opened = self.root.open_folder_to_read(&GuestPath::of(folder));
+            match opened.and_then(|folder| folder.force()) {
+                Ok(()) => {}
                 // It was deleted.
-                Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(error) if error.is_absent() => {}
                 Err(error) => tracing::warn!(folder, "what was written is not forced: {error}"),
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use syft_protocol::file_events::FileStamp;
+use syft_system::{FileId, SystemError};
 
 use super::super::datasites_dir::Known;
 use super::super::guest_path::GuestPath;
@@ -68,8 +68,8 @@ pub(in super::super) struct Children {
 
 pub(super) struct Overlay {
     pub(super) nodes: BTreeMap<String, Node>,
-    /// Copies of files of the tree, by the numbers of device and file of these.
-    pub(super) copies: HashMap<(u64, u64), Arc<StagedFile>>,
+    /// Copies of files of the tree, by which of them they are of.
+    pub(super) copies: HashMap<FileId, Arc<StagedFile>>,
     /// Files of the tree as they were when they were copied or read; `None` where nothing was.
     pub(super) found: HashMap<String, Option<FileStamp>>,
     seen_bytes: usize,
@@ -121,9 +121,9 @@ impl Overlay {
         path: &GuestPath,
         made: Made,
         in_tree: Option<InTree>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), SystemError> {
         if self.has_ended {
-            return Err(Errno::PERM);
+            return Err(SystemError::NotPermitted);
         }
         let text = path.text();
         if let Some(node) = self.nodes.get_mut(&text) {
@@ -132,7 +132,7 @@ impl Overlay {
             return Ok(());
         }
         let grown = self.charge.grow(text.len() + PATH_COST_BYTES);
-        grown.map_err(|_| Errno::NOMEM)?;
+        grown.map_err(|_| SystemError::OutOfMemory)?;
         self.nodes.insert(text, Node { in_tree, made });
         Ok(())
     }
@@ -194,11 +194,11 @@ impl Overlay {
     }
 
     /// Sets the times of a folder.
-    pub(super) fn set_times(&mut self, path: &GuestPath, times: Times) -> Result<(), Errno> {
+    pub(super) fn set_times(&mut self, path: &GuestPath, times: Times) -> Result<(), SystemError> {
         let text = path.text();
         if !self.folder_times.contains_key(&text) {
             let grown = self.charge.grow(text.len() + PATH_COST_BYTES);
-            grown.map_err(|_| Errno::NOMEM)?;
+            grown.map_err(|_| SystemError::OutOfMemory)?;
         }
         self.folder_times.insert(text, times);
         Ok(())

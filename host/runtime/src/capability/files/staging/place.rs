@@ -3,21 +3,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, openat, unlinkat};
-use rustix::io::Errno;
-use syft_manifest::private_dir;
+use syft_system::{Create, Dir, Open, Stat, SystemError, private};
 
-use super::super::datasites_dir::look_at;
 use super::super::guest_path::GuestPath;
 
 /// Where the calls of an app stage what they write.
 pub(in super::super) struct StagingPlace {
-    folder: OwnedFd,
+    folder: Dir,
     /// The owner's own, without which nothing is put into the tree.
     pub(super) datasite: GuestPath,
     /// What is put into the tree reaches the disk before the answer is seen.
@@ -42,39 +38,37 @@ impl StagingPlace {
         datasite: GuestPath,
         is_forced: bool,
     ) -> io::Result<Self> {
-        private_dir::make_folder(path)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        private::make_folder(path)?;
         Ok(Self {
-            folder: openat(CWD, path, flags, Mode::empty())?,
+            // It is forced to the disk again and again.
+            folder: Dir::open_ambient(path)?.open_folder_below_to_read("")?,
             datasite,
             is_forced,
             under_way: Mutex::default(),
         })
     }
 
-    pub(super) fn folder(&self) -> &OwnedFd {
+    pub(super) fn folder(&self) -> &Dir {
         &self.folder
     }
 
     /// Makes a file to read and to write.
-    pub(super) fn make(&self, name: &str) -> Result<File, Errno> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.folder, name, flags, Mode::from_raw_mode(0o666))?.into())
+    pub(super) fn make(&self, name: &str) -> Result<File, SystemError> {
+        let new = Open::READ_WRITE.create(Create::New);
+        self.folder.open_own_file(name, new)
     }
 
-    pub(super) fn open_file(&self, name: &str, flags: OFlags) -> Result<File, Errno> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.folder, name, flags, Mode::empty())?.into())
+    pub(super) fn open_file(&self, name: &str, how: Open) -> Result<File, SystemError> {
+        self.folder.open_own_file(name, how)
     }
 
     /// Deletes all files but those that are needed.
     pub(super) fn keep_only(&self, is_needed: impl Fn(&str) -> bool) -> io::Result<()> {
-        let mut entries = Dir::read_from(&self.folder)?;
-        while let Some(entry) = entries.read() {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy();
-            if !matches!(&*name, "." | "..") && !is_needed(&name) {
+        for entry in self.folder.list()? {
+            // All names that the host has given are text.
+            if let Some(name) = entry?.name
+                && !is_needed(&name)
+            {
                 self.delete(&name);
             }
         }
@@ -83,8 +77,8 @@ impl StagingPlace {
 
     /// Deletes a file, if it is there.
     pub(super) fn delete(&self, name: &str) {
-        match unlinkat(self.folder.as_fd(), name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
+        match self.folder.remove_file(name) {
+            Ok(()) | Err(SystemError::NotFound) => {}
             Err(error) => tracing::warn!("a staged file cannot be deleted: {error}"),
         }
     }
@@ -102,7 +96,7 @@ impl StagedFile {
         place: &Arc<StagingPlace>,
         name: String,
         of: Option<String>,
-    ) -> Result<(Self, File), Errno> {
+    ) -> Result<(Self, File), SystemError> {
         let file = place.make(&name)?;
         Ok((Self::new(place, name, of), file))
     }
@@ -129,12 +123,12 @@ impl StagedFile {
         &self.name
     }
 
-    pub(in super::super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
-        self.place.open_file(&self.name, flags)
+    pub(in super::super) fn open(&self, how: Open) -> Result<File, SystemError> {
+        self.place.open_file(&self.name, how)
     }
 
-    pub(in super::super) fn look(&self) -> Result<Stat, Errno> {
-        look_at(self.place.folder().as_fd(), &self.name)
+    pub(in super::super) fn look(&self) -> Result<Stat, SystemError> {
+        self.place.folder().look(&self.name)
     }
 
     /// Leaves it where it is, or where it was put.

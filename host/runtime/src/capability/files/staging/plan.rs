@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use serde::{Deserialize, Serialize};
 use syft_protocol::file_events::FileStamp;
+use syft_system::{SetTime, SetTimes, StatTime};
 
 use super::super::guest_path::GuestPath;
 use super::overlay::{InTree, Made, MovedFile, Node, Overlay};
@@ -55,6 +55,11 @@ pub(in super::super) struct FileNumber {
     pub(in super::super) inode: u64,
     pub(in super::super) born: (i64, u32),
 }
+
+/// What stands for nanoseconds where a time becomes that of now, and where it stays: as Linux has
+/// them, and plans that earlier hosts wrote.
+pub(in super::super) const NOW: i64 = (1 << 30) - 1;
+pub(in super::super) const KEEP: i64 = (1 << 30) - 2;
 
 /// Times to be set: seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -193,27 +198,44 @@ impl From<&FileStamp> for FileNumber {
 }
 
 impl Times {
-    pub(super) fn timestamps(self) -> Timestamps {
-        let timespec = |(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec };
-        Timestamps {
-            last_access: timespec(self.access),
-            last_modification: timespec(self.modification),
+    /// Returns what they are for the system.
+    pub(super) fn to_set(self) -> SetTimes {
+        SetTimes {
+            accessed: time_of(self.access),
+            modified: time_of(self.modification),
         }
     }
 
     /// Returns the times that are set, as they are shown meanwhile.
-    pub(super) fn shown(self) -> [Option<(i64, i64)>; 2] {
-        let is_set = |(_, nanos): &(i64, i64)| ![UTIME_NOW, UTIME_OMIT].contains(nanos);
-        [self.access, self.modification].map(|time| Some(time).filter(is_set))
+    pub(super) fn shown(self) -> [Option<StatTime>; 2] {
+        [self.access, self.modification].map(|pair| match time_of(pair) {
+            SetTime::At(time) => Some(time),
+            SetTime::Now | SetTime::Keep => None,
+        })
     }
 }
 
-impl From<&Timestamps> for Times {
-    fn from(times: &Timestamps) -> Self {
-        let pair = |time: Timespec| (time.tv_sec, time.tv_nsec);
+fn time_of((seconds, nanos): (i64, i64)) -> SetTime {
+    match nanos {
+        NOW => SetTime::Now,
+        KEEP => SetTime::Keep,
+        nanos => SetTime::At(StatTime {
+            seconds,
+            nanos: nanos.try_into().unwrap_or(0),
+        }),
+    }
+}
+
+impl From<&SetTimes> for Times {
+    fn from(times: &SetTimes) -> Self {
+        let pair = |time| match time {
+            SetTime::Now => (0, NOW),
+            SetTime::Keep => (0, KEEP),
+            SetTime::At(time) => (time.seconds, time.nanos.into()),
+        };
         Self {
-            access: pair(times.last_access),
-            modification: pair(times.last_modification),
+            access: pair(times.accessed),
+            modification: pair(times.modified),
         }
     }
 }

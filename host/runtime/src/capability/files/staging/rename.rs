@@ -1,10 +1,8 @@
 //! Renaming what is staged, and what is in the tree.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::renameat;
-use rustix::io::Errno;
+use syft_system::{Dir, SystemError};
 
 use super::super::guest_path::GuestPath;
 use super::Staging;
@@ -13,7 +11,11 @@ use super::place::StagedFile;
 
 impl Staging {
     /// Renames a file that is there to a path where no folder is.
-    pub(in super::super) fn rename(&self, from: &GuestPath, to: &GuestPath) -> Result<(), Errno> {
+    pub(in super::super) fn rename(
+        &self,
+        from: &GuestPath,
+        to: &GuestPath,
+    ) -> Result<(), SystemError> {
         if from == to {
             return Ok(());
         }
@@ -36,8 +38,8 @@ impl Staging {
                 self.rename(from, to)
             }
             Seen::InTree => self.rename_in_tree(from, in_from, to, in_to),
-            Seen::Made(_) => Err(Errno::NOENT),
-            Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::Made(_) => Err(SystemError::NotFound),
+            Seen::BelowFile => Err(SystemError::NotAFolder),
         }
     }
 
@@ -47,9 +49,9 @@ impl Staging {
         in_from: Option<InTree>,
         to: &GuestPath,
         in_to: Option<InTree>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), SystemError> {
         let Some(InTree::File(file)) = in_from else {
-            return Err(Errno::NOENT);
+            return Err(SystemError::NotFound);
         };
         let moved = MovedFile {
             from: from.clone(),
@@ -65,20 +67,20 @@ impl Staging {
     /// Takes a file out of a folder of the host to a path where no folder is.
     pub(in super::super) fn take_in(
         &self,
-        folder: &OwnedFd,
+        folder: &Dir,
         name: &str,
         to: &GuestPath,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), SystemError> {
         self.may_change_names(to)?;
         let in_to = self.in_tree(to)?;
         let staged = self.next_name();
-        renameat(folder, name, self.place.folder(), &staged)?;
+        folder.name_own(name, self.place.folder(), &staged)?;
         let staged = StagedFile::there(&self.place, staged);
         self.put(to, Made::File(Arc::new(staged)), in_to)
     }
 
     /// Tells whether nothing is in a folder, also nothing that does not exist for guests.
-    pub(in super::super) fn is_empty(&self, path: &GuestPath) -> Result<bool, Errno> {
+    pub(in super::super) fn is_empty(&self, path: &GuestPath) -> Result<bool, SystemError> {
         let first = self.list(path)?.next();
         Ok(first.transpose()?.is_none())
     }

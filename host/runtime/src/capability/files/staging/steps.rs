@@ -4,19 +4,13 @@
 //! the meantime stays: what cannot be done for that reason is said in the log.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, fchmod, fdatasync, fstat, futimens, mkdirat, openat,
-    renameat, renameat_with, unlinkat,
-};
-use rustix::io::Errno;
+use syft_system::{Create, Dir, Open, SetTimes, Stat, SystemError, copy, rights};
 
-use super::super::datasites_dir::{DatasitesDir, Known, known, look_at};
+use super::super::datasites_dir::{DatasitesDir, Known, known};
 use super::super::guard::Guard;
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_at;
-use super::copies::{copy_bytes, times_of};
 use super::place::StagingPlace;
 use super::plan::{FileNumber, Plan, Step};
 use crate::failpoint;
@@ -60,22 +54,21 @@ impl StagingPlace {
         path: &GuestPath,
         staged: &str,
         guard: Option<&Guard>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), SystemError> {
         let (folder, name) = root.open_parent(path)?;
-        if hands_down_rights(&folder) {
-            return Err(Errno::XDEV);
+        if folder.hands_down_rights() {
+            return Err(SystemError::CrossesDevices);
         }
         failpoint::reach(failpoint::Step::Applying, &path.text());
-        let before = stamp_at(folder.as_fd(), name)?;
-        // What is there, and no file of guests, stays.
-        let how = match before {
-            Some(_) => RenameFlags::empty(),
-            None => RenameFlags::NOREPLACE,
-        };
+        let before = stamp_at(&folder, name)?;
         let own = guard.and_then(|guard| guard.own_write(path, before));
-        let renamed = renameat_with(self.folder(), staged, &folder, name, how);
+        // What is there, and no file of guests, stays.
+        let renamed = match before {
+            Some(_) => self.folder().name_own(staged, &folder, name),
+            None => self.folder().name_own_new(staged, &folder, name),
+        };
         if let Some(own) = own {
-            own.end(stamp_at(folder.as_fd(), name).ok().flatten());
+            own.end(stamp_at(&folder, name).ok().flatten());
         }
         renamed?;
         failpoint::reach(failpoint::Step::Applied, "");
@@ -86,9 +79,7 @@ impl StagingPlace {
     /// place. Doing them again would change what others have done since.
     fn n_done(&self, plan: &Plan) -> usize {
         let is_put = |step: &Step| match step {
-            Step::Put { file, .. } => {
-                look_at(self.folder().as_fd(), file).err() == Some(Errno::NOENT)
-            }
+            Step::Put { file, .. } => self.folder().look(file).err() == Some(SystemError::NotFound),
             _ => false,
         };
         plan.steps
@@ -98,7 +89,7 @@ impl StagingPlace {
     }
 
     /// Lets go of what cannot be done.
-    fn give_up(&self, step: &Step, path: &GuestPath, error: Errno) {
+    fn give_up(&self, step: &Step, path: &GuestPath, error: SystemError) {
         tracing::warn!(
             path = path.text(),
             "what a call did with a file is lost, since others have changed what is there \
@@ -109,7 +100,12 @@ impl StagingPlace {
         }
     }
 
-    fn do_step(&self, root: &DatasitesDir, step: &Step, path: &GuestPath) -> Result<(), Errno> {
+    fn do_step(
+        &self,
+        root: &DatasitesDir,
+        step: &Step,
+        path: &GuestPath,
+    ) -> Result<(), SystemError> {
         match step {
             Step::Move { from, file, .. } => move_file(root, &GuestPath::of(from), path, *file),
             Step::MakeFolder { over, .. } => {
@@ -121,29 +117,27 @@ impl StagingPlace {
             Step::Remove { file, .. } => remove_file(root, path, *file),
             Step::RemoveFolder { .. } => {
                 let (folder, name) = root.open_parent(path)?;
-                match unlinkat(folder, name, AtFlags::REMOVEDIR) {
+                match folder.remove_folder(name) {
                     // It is done, or others have put something into it: then it stays.
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+                    Err(
+                        SystemError::NotFound | SystemError::NotAFolder | SystemError::NotEmpty,
+                    ) => Ok(()),
                     removed => removed,
                 }
             }
             Step::Put { file, .. } => self.put(root, path, file),
-            Step::SetTimes { times, .. } => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-                let folder = root.open_unchecked(path, flags)?;
-                futimens(folder, &times.timestamps())
-            }
+            Step::SetTimes { times, .. } => root.open_folder(path)?.set_times(&times.to_set()),
         }
     }
 
     /// Puts a staged file into its place, in that of the file that is there.
-    fn put(&self, root: &DatasitesDir, path: &GuestPath, staged: &str) -> Result<(), Errno> {
+    fn put(&self, root: &DatasitesDir, path: &GuestPath, staged: &str) -> Result<(), SystemError> {
         let (folder, name) = root.open_parent(path)?;
         may_replace(&folder, name)?;
-        if !hands_down_rights(&folder) {
-            match renameat(self.folder(), staged, &folder, name) {
+        if !folder.hands_down_rights() {
+            match self.folder().name_own(staged, &folder, name) {
                 // They are on different file systems.
-                Err(Errno::XDEV) => {}
+                Err(SystemError::CrossesDevices) => {}
                 renamed => return renamed,
             }
         }
@@ -153,29 +147,27 @@ impl StagingPlace {
     }
 
     /// Copies a staged file into a folder, where it gets its name once it is whole.
-    fn copy_to(&self, folder: &OwnedFd, name: &str, staged: &str) -> Result<(), Errno> {
+    fn copy_to(&self, folder: &Dir, name: &str, staged: &str) -> Result<(), SystemError> {
         // Sync does not carry such a file.
         let temporary = format!(".{staged}.tmp");
-        let delete = || unlinkat(folder, temporary.as_str(), AtFlags::empty());
+        let delete = || folder.remove_file(&temporary);
         // One that was left when the host was killed.
         match delete() {
-            Ok(()) | Err(Errno::NOENT) => {}
+            Ok(()) | Err(SystemError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        let from = self.open_file(staged, OFlags::RDONLY)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o666);
-        let to = File::from(openat(folder, temporary.as_str(), flags, mode)?);
+        let from = self.open_file(staged, Open::READ)?;
+        let new = Open::WRITE.create(Create::New);
+        let to = folder.open_own_file(&temporary, new)?;
         let copied = fill(&from, &to, folder, name)
             .and_then(|()| {
                 if self.is_forced {
-                    fdatasync(&to)
+                    Ok(to.sync_data()?)
                 } else {
                     Ok(())
                 }
             })
-            .and_then(|()| renameat(folder, temporary.as_str(), folder, name));
+            .and_then(|()| folder.name_own(&temporary, folder, name));
         if copied.is_err() {
             delete()?;
         }
@@ -184,39 +176,40 @@ impl StagingPlace {
 }
 
 /// Tells whether an error is one of the machine, and no fault of what is in the tree.
-fn may_pass(error: Errno) -> bool {
-    let of_disk = [
-        Errno::NOSPC,
-        Errno::DQUOT,
-        Errno::FBIG,
-        Errno::IO,
-        Errno::ROFS,
-    ];
-    let of_host = [Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-    of_disk.contains(&error) || of_host.contains(&error)
+fn may_pass(error: SystemError) -> bool {
+    matches!(
+        error,
+        SystemError::StorageFull
+            | SystemError::Quota
+            | SystemError::TooLarge
+            | SystemError::Io(_)
+            | SystemError::ReadOnly
+            | SystemError::OutOfMemory
+            | SystemError::TooManyOpen
+    ) || (cfg!(windows) && error == SystemError::Busy)
 }
 
 /// Makes sure that nothing but a file of guests is replaced.
-fn may_replace(folder: &OwnedFd, name: &str) -> Result<(), Errno> {
-    match look_at(folder.as_fd(), name) {
-        Err(Errno::NOENT) => Ok(()),
+fn may_replace(folder: &Dir, name: &str) -> Result<(), SystemError> {
+    match folder.look(name) {
+        Err(SystemError::NotFound) => Ok(()),
         Err(error) => Err(error),
         Ok(stat) => match known(&stat) {
             Ok(Known::File) => Ok(()),
-            Ok(Known::Folder) => Err(Errno::ISDIR),
-            Err(_) => Err(Errno::EXIST),
+            Ok(Known::Folder) => Err(SystemError::IsAFolder),
+            Err(_) => Err(SystemError::Exists),
         },
     }
 }
 
-fn fill(from: &File, to: &File, folder: &OwnedFd, name: &str) -> Result<(), Errno> {
-    let stat = fstat(from)?;
-    copy_bytes(from, to, u64::try_from(stat.st_size).unwrap_or(0))?;
+fn fill(from: &File, to: &File, folder: &Dir, name: &str) -> Result<(), SystemError> {
+    let stat = Stat::of(from)?;
+    copy::bytes(from, to, stat.bytes)?;
     // A file that is replaced keeps its rights.
-    if let Ok(before) = look_at(folder.as_fd(), name) {
-        fchmod(to, Mode::from_raw_mode(before.st_mode & 0o7777))?;
+    if let Ok(before) = folder.look(name) {
+        rights::copy(&before, to)?;
     }
-    futimens(to, &times_of(&stat))
+    SetTimes::of(&stat).set_on(to)
 }
 
 /// Moves a file, if it is still the one that the call has moved.
@@ -225,9 +218,9 @@ fn move_file(
     from: &GuestPath,
     to: &GuestPath,
     file: FileNumber,
-) -> Result<(), Errno> {
+) -> Result<(), SystemError> {
     let (from_folder, from_name) = match root.open_parent(from) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        Err(SystemError::NotFound | SystemError::NotAFolder) => return Ok(()),
         folder => folder?,
     };
     if !is_file(&from_folder, from_name, file)? {
@@ -235,43 +228,34 @@ fn move_file(
     }
     let (to_folder, to_name) = root.open_parent(to)?;
     may_replace(&to_folder, to_name)?;
-    renameat(from_folder, from_name, to_folder, to_name)
+    from_folder.name_own(from_name, &to_folder, to_name)
 }
 
-fn remove_file(root: &DatasitesDir, path: &GuestPath, file: FileNumber) -> Result<(), Errno> {
+fn remove_file(root: &DatasitesDir, path: &GuestPath, file: FileNumber) -> Result<(), SystemError> {
     let (folder, name) = match root.open_parent(path) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        Err(SystemError::NotFound | SystemError::NotAFolder) => return Ok(()),
         folder => folder?,
     };
     if !is_file(&folder, name, file)? {
         return Ok(());
     }
-    unlinkat(folder, name, AtFlags::empty())
+    folder.remove_file(name)
 }
 
 /// Tells whether a file has a name in a folder.
-fn is_file(folder: &OwnedFd, name: &str, file: FileNumber) -> Result<bool, Errno> {
-    let found = stamp_at(folder.as_fd(), name)?;
+fn is_file(folder: &Dir, name: &str, file: FileNumber) -> Result<bool, SystemError> {
+    let found = stamp_at(folder, name)?;
     Ok(found.is_some_and(|found| FileNumber::from(&found) == file))
 }
 
-fn make_folder(root: &DatasitesDir, path: &GuestPath) -> Result<(), Errno> {
+fn make_folder(root: &DatasitesDir, path: &GuestPath) -> Result<(), SystemError> {
     let (folder, name) = root.open_parent(path)?;
-    match mkdirat(&folder, name, Mode::from_raw_mode(0o777)) {
-        Err(Errno::EXIST) => {
-            let stat = look_at(folder.as_fd(), name)?;
+    match folder.make_folder(name) {
+        Err(SystemError::Exists) => {
+            let stat = folder.look(name)?;
             let is_there = known(&stat) == Ok(Known::Folder);
-            is_there.then_some(()).ok_or(Errno::EXIST)
+            is_there.then_some(()).ok_or(SystemError::Exists)
         }
         made => made,
     }
-}
-
-/// Tells whether a folder gives its group or its access list to files that are made in it.
-fn hands_down_rights(folder: impl AsFd) -> bool {
-    use std::os::fd::AsRawFd;
-    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
-    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
-    let name = "system.posix_acl_default";
-    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }

@@ -22,7 +22,7 @@ static LOOKOUT: LazyLock<Mutex<Lookout>> = LazyLock::new(|| Mutex::new(Lookout::
 
 /// Tells whether a page that a guest has written may be elsewhere than in memory by now.
 /// Asked between two calls: swap that was added since is known by then.
-pub(crate) fn may_swap() -> bool {
+pub fn may_swap() -> bool {
     let mut lookout = LOOKOUT.lock().expect("no holder of this lock panics");
     lookout.look();
     lookout.may_swap

@@ -7,19 +7,20 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, getxattr, linkat, open, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 use rustix::io::Errno;
+
+use crate::{Dir, names};
 
 /// A folder below which nobody looks for files, in which they are made without a name. It is on
 /// the same file system as the folders in which they appear.
 #[derive(Debug)]
-pub(super) struct NamelessFiles {
-    folder: OwnedFd,
+pub struct NamelessFiles {
+    folder: Dir,
     /// The file system can do it.
     is_possible: AtomicBool,
     /// The kernel takes a handle for the file that gets a name, and needs no path.
@@ -28,11 +29,9 @@ pub(super) struct NamelessFiles {
 
 impl NamelessFiles {
     /// Opens the folder to make files in, if it is there.
-    pub(super) fn in_folder(path: &Path) -> Option<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = open(path, flags, Mode::empty()).ok()?;
+    pub fn in_folder(path: &Path) -> Option<Self> {
         Some(Self {
-            folder,
+            folder: Dir::open_ambient(path).ok()?,
             is_possible: AtomicBool::new(true),
             takes_handles: AtomicBool::new(true),
         })
@@ -43,13 +42,14 @@ impl NamelessFiles {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn create(
+    pub fn create(
         &self,
         dir: &Dir,
         name: &str,
         bytes: &[u8],
         finish: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<Option<File>> {
+        names::check(name)?;
         if !self.is_possible.load(Ordering::Relaxed) {
             return Ok(None);
         }
@@ -99,26 +99,15 @@ impl NamelessFiles {
     }
 }
 
-/// Tells whether a folder gives its group or its access list to files that are made in it. One
-/// that is made elsewhere has neither.
-pub(super) fn hands_down_rights(dir: &Dir) -> bool {
-    let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
-    let is_set_group = || fstat(dir).is_ok_and(|found| found.st_mode & 0o2000 != 0);
-    let default_list = getxattr(path, "system.posix_acl_default", &mut [0_u8; 0][..]);
-    is_set_group() || default_list.is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use cap_std::ambient_authority;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
     fn open_dir(path: &Path) -> Dir {
-        Dir::open_ambient_dir(path, ambient_authority()).expect("a folder")
+        Dir::open_ambient(path).expect("a folder")
     }
 
     #[test]
@@ -177,14 +166,5 @@ mod tests {
         let made = files.create(&open_dir(site.path()), "a", b"", |_| Ok(()));
         assert!(made.expect("no error").is_none());
         assert!(!files.is_possible.load(Ordering::Relaxed));
-    }
-
-    #[test]
-    fn a_folder_of_a_group_hands_it_down() {
-        let site = tempfile::tempdir().expect("a folder");
-        assert!(!hands_down_rights(&open_dir(site.path())));
-        let mode = fs::Permissions::from_mode(0o2755);
-        fs::set_permissions(site.path(), mode).expect("ours");
-        assert!(hands_down_rights(&open_dir(site.path())));
     }
 }
