@@ -82,7 +82,7 @@ impl DatasitesDir {
         self.folder().open_file_below(&path.text(), open)
     }
 
-    /// As [`DatasitesDir::open_file`], for a folder.
+    /// As `open_file`, for a folder.
     ///
     /// # Errors
     /// There is none.
