@@ -16,6 +16,7 @@ const FILES: &[&str] = &[
     "Cargo.toml",
     "Cargo.toml.orig",
     "README.md",
+    "build.rs",
     "syft-app.schema.json",
 ];
 
