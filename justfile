@@ -43,10 +43,9 @@ kill-messages:
 kill-workers:
     cargo test --workspace --locked --test all -- workers::kills --include-ignored --nocapture
 
-# Runs tests of local calls once more with all calls on a worker, one with SQLite among them. Not the flood of expired requests: these are refused
-# here, and how many are while a call is elsewhere says how long that takes
+# Runs tests of local calls once more with all calls on a worker
 through-workers:
-    THROUGH_WORKERS=1 cargo test --workspace --locked --test all -- fairness:: hostile_guests:: crashes:: state:: file_model:: python_guests::a_call_that_fails python_guests::answers_differ python_guests::types_are python_guests::the_library --skip a_flood_of_expired --skip each_of_1000
+    bash .ci/through-workers
 
 # Measures what four workers do beside one, and a remote call beside a local one, on an idle machine
 bench-workers:

@@ -1,6 +1,6 @@
 //! The owner's host begins anew while workers wait for calls, or does not answer.
 
-use async_nats::Message;
+use async_nats::{Message, Subscriber};
 use futures_util::StreamExt as _;
 use syft_manifest::{Digest, Limits};
 use syft_runtime::wire::{decode, encode};
@@ -25,15 +25,19 @@ struct Host {
 }
 
 impl Host {
-    fn new(owner: &ByHand) -> Self {
-        Self {
+    /// Returns the host, and what it is asked from now on.
+    fn listen(owner: &ByHand) -> (Self, Subscriber) {
+        let subscribed = owner.client.subscribe(format!("{ASKED}.*"));
+        let messages = owner.runtime.block_on(subscribed).unwrap();
+        let host = Self {
             client: owner.client.clone(),
             is_known: false,
             asked: Vec::new(),
             n_beats: 0,
             offered: Vec::new(),
             n_told: 0,
-        }
+        };
+        (host, messages)
     }
 
     async fn take(&mut self, message: Message) {
@@ -80,10 +84,8 @@ fn a_worker_asks_the_next_host_at_once_for_what_it_asked_the_last_one() {
         return;
     };
     let owner = ByHand::owner(&fleet);
-    let subscribed = owner.client.subscribe(format!("{ASKED}.*"));
-    let mut messages = owner.runtime.block_on(subscribed).unwrap();
+    let (mut host, mut messages) = Host::listen(&owner);
     let _worker = Worker::start(&fleet, "one", &["--concurrency", "1"]);
-    let mut host = Host::new(&owner);
     owner.runtime.block_on(async {
         // All that it asks again since it says hello has come by the second beat.
         while host.asked.is_empty() || host.n_beats < 2 {
@@ -106,10 +108,8 @@ fn what_a_beat_said_that_nobody_answered_the_next_one_says_again() {
         return;
     };
     let owner = ByHand::owner(&fleet);
-    let subscribed = owner.client.subscribe(format!("{ASKED}.*"));
-    let mut messages = owner.runtime.block_on(subscribed).unwrap();
+    let (mut host, mut messages) = Host::listen(&owner);
     let _worker = Worker::start(&fleet, "one", &[]);
-    let mut host = Host::new(&owner);
     // It is refused without being fetched.
     host.offered.push(OfferedApp {
         name: "large".to_owned(),

@@ -148,15 +148,16 @@ impl Store {
         self.writer.hand_over(changes, committer)
     }
 
-    /// Returns who commits what a call hands over now. The thread does where others are under
-    /// way, whose changes it may take too, and where nobody waits for the end of the call but it
-    /// for a disk.
+    /// Returns who commits what a call hands over now: the thread where others are under way, whose
+    /// changes it may take too, where a disk is waited for, and where nothing is left to be done
+    /// for which anybody waits.
     fn committer(&self, changes: &Changes) -> Committer {
         let is_only_one = self.n_calls.load(Ordering::Relaxed) <= 1;
         let effects = changes.effects.as_deref();
         let is_waited_for = !changes.comes_again || effects.is_some();
-        let is_quick = effects.is_none_or(Effects::are_quick);
-        if is_only_one && is_waited_for && is_quick && !self.effects.are_forced {
+        let may_be_here = is_only_one && is_waited_for && !self.effects.are_forced;
+        // The last question looks at files.
+        if may_be_here && effects.is_none_or(Effects::are_quick) {
             Committer::Here
         } else {
             Committer::Thread

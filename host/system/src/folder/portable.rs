@@ -385,6 +385,20 @@ impl DirEntries {
     }
 }
 
+impl From<cap_std::fs::FileType> for FileType {
+    fn from(kind: cap_std::fs::FileType) -> Self {
+        if kind.is_file() {
+            Self::File
+        } else if kind.is_dir() {
+            Self::Folder
+        } else if kind.is_symlink() {
+            Self::Link
+        } else {
+            Self::Other
+        }
+    }
+}
+
 impl Iterator for DirEntries {
     type Item = Result<DirEntry, SystemError>;
 
@@ -393,17 +407,7 @@ impl Iterator for DirEntries {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error.into())),
         };
-        let kind = entry.file_type().ok().map(|kind| {
-            if kind.is_file() {
-                FileType::File
-            } else if kind.is_dir() {
-                FileType::Folder
-            } else if kind.is_symlink() {
-                FileType::Link
-            } else {
-                FileType::Other
-            }
-        });
+        let kind = entry.file_type().ok().map(FileType::from);
         Some(Ok(DirEntry {
             name: entry.file_name().into_string().ok(),
             kind,

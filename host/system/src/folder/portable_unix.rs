@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{
     Access, AtFlags, Mode, OFlags, RenameFlags, accessat, fsync, openat, renameat_with, utimensat,
 };
 
 use super::{Create, Open};
-use crate::{FileId, FileType, SetTimes, Stat, StatTime, SystemError};
+use crate::{FileId, SetTimes, Stat, StatTime, SystemError};
 
 /// Adds what only this system has.
 pub(super) fn complete(options: &mut OpenOptions, open: Open) {
@@ -60,22 +60,12 @@ pub(super) fn look_at_file(file: &File) -> Result<Stat, SystemError> {
 }
 
 fn found(metadata: &Metadata) -> Stat {
-    let kind = metadata.file_type();
     let time = |seconds, nanos: i64| StatTime {
         seconds,
         nanos: u32::try_from(nanos).unwrap_or(0),
     };
     Stat {
-        kind: if kind.is_file() {
-            FileType::File
-        } else if kind.is_dir() {
-            FileType::Folder
-        } else if kind.is_symlink() {
-            FileType::Link
-        } else {
-            debug_assert!(kind.is_fifo() || kind.is_socket() || !kind.is_file());
-            FileType::Other
-        },
+        kind: metadata.file_type().into(),
         bytes: metadata.len(),
         id: FileId {
             device: metadata.dev(),
